@@ -1,0 +1,158 @@
+"""Quadratic activations.  At inference each is y = a z^2 + b z + c per channel, one encrypted multiplication.
+
+Completing the square, a z^2 + b z + c = a v^2 + k with v = z + b / 2a; v is the number that is squared under
+encryption, so |v| is what has to stay in range.  `RangeControl` watches and bounds it while training.
+"""
+
+import math
+
+import torch
+from torch import nn
+import torch.nn.functional as F
+
+from .range_control import RangeControl
+
+ACTIVATIONS = ("hermite", "quadratic", "relu")
+HERMITE_RELU = (1 / math.sqrt(2 * math.pi), 0.5, 1 / math.sqrt(4 * math.pi))  # ReLU in the basis h0, h1, h2
+FIXED_RELU = (0.234, 0.5, 0.188)  # least squares fit of ReLU on [-2, 2]: a, b, c
+
+
+def _channels(values: torch.Tensor) -> torch.Tensor:
+    return values.view(1, -1, 1, 1)
+
+
+class Quadratic(nn.Module):
+    """What the quadratic activations share: the completed square and the range control.
+
+    A subclass gives `coefficients()` -> (a, b, c), each [C], and `spread()` -> (mean, deviation) of its input.
+    """
+
+    def __init__(self):
+        super().__init__()
+        self.control: RangeControl | None = None  # set by RangeControl.attach
+
+    def completed_square(self):
+        """(a, shift, k), each [C]: y = a (z + shift)^2 + k."""
+        a, b, c = self.coefficients()
+        shift = b / (2 * a)
+        return a, shift, c - a * shift * shift
+
+    def reference_rms(self) -> torch.Tensor:
+        """rms of v = z + shift per channel [C] by the running statistics."""
+        mean, deviation = self.spread()
+        _, shift, _ = self.completed_square()
+        return (deviation.square() + (mean + shift).square()).sqrt().detach()
+
+    def forward(self, z: torch.Tensor) -> torch.Tensor:
+        """z [N, C, H, W] to the same shape."""
+        if self.control is not None and self.control.active:
+            z = self.control.bound(self, z)
+        if self.training:
+            return self.forward_training(z)
+        a, shift, k = self.completed_square()
+        v = z + _channels(shift)
+        if self.control is not None and self.control.recording:
+            self.control.record(self, v)
+        return torch.addcmul(_channels(k), v * v, _channels(a))
+
+
+class Hermite(Quadratic):
+    """ReLU's Hermite expansion up to degree 2, each basis function normalised by itself (AESPA, arXiv 2201.06699).
+
+    Normalising the basis rather than the result is what makes deep quadratic networks trainable: the square can
+    not outgrow the linear part.  Running statistics replace the batch's at inference.
+    """
+
+    def __init__(self, channels: int):
+        super().__init__()
+        self.linear_norm = nn.BatchNorm2d(channels, affine=False)
+        self.square_norm = nn.BatchNorm2d(channels, affine=False)
+        self.gain = nn.Parameter(torch.ones(channels))
+        self.offset = nn.Parameter(torch.zeros(channels))
+
+    def forward_training(self, z):
+        h0, h1, h2 = HERMITE_RELU
+        square = self.square_norm((z * z - 1) / math.sqrt(2))
+        return _channels(self.gain) * (h0 + h1 * self.linear_norm(z) + h2 * square) + _channels(self.offset)
+
+    def _deviations(self):
+        return [(norm.running_var + norm.eps).sqrt() for norm in (self.linear_norm, self.square_norm)]
+
+    def coefficients(self):
+        h0, h1, h2 = HERMITE_RELU
+        linear_deviation, square_deviation = self._deviations()
+        a = self.gain * h2 / (math.sqrt(2) * square_deviation)
+        b = self.gain * h1 / linear_deviation
+        square_mean = 1 / math.sqrt(2) + self.square_norm.running_mean
+        constant = h0 - h1 * self.linear_norm.running_mean / linear_deviation - h2 * square_mean / square_deviation
+        return a, b, self.gain * constant + self.offset
+
+    def spread(self):
+        return self.linear_norm.running_mean, self._deviations()[0]
+
+    def export(self, graph, x: str, name: str) -> str:
+        h0, h1, h2 = HERMITE_RELU
+        linear, square = self.linear_norm, self.square_norm
+        line = graph.batch_norm(x, f"{name}.linear", self.gain * h1, self.gain * h0 + self.offset, linear.running_mean, linear.running_var, linear.eps)
+        # (z^2 - 1) / sqrt 2 has mean m and variance s^2 where z^2 has sqrt(2) m + 1 and 2 s^2
+        curve = graph.batch_norm(graph.multiply(x, x), f"{name}.square", self.gain * h2, torch.zeros_like(self.gain),
+                                 math.sqrt(2) * square.running_mean + 1, 2 * (square.running_var + square.eps) - square.eps, square.eps)
+        return graph.add(line, curve)
+
+
+class FixedQuadratic(Quadratic):
+    """Batch normalisation, then one fixed quadratic fit of ReLU on [-2, 2] (arXiv 2509.22857).
+
+    `mix` goes from 0 (plain ReLU) to 1 (the quadratic) during warm-up; the range penalty does the rest.
+    """
+
+    def __init__(self, channels: int):
+        super().__init__()
+        self.norm = nn.BatchNorm2d(channels)
+        self.register_buffer("mix", torch.ones(()))
+
+    def forward_training(self, z):
+        a, b, c = FIXED_RELU
+        h = self.norm(z)
+        curve = a * h * h + b * h + c
+        return curve if self.mix >= 1 else torch.lerp(F.relu(h), curve, self.mix)
+
+    def _affine(self):
+        scale = self.norm.weight / (self.norm.running_var + self.norm.eps).sqrt()
+        return scale, self.norm.bias - scale * self.norm.running_mean
+
+    def coefficients(self):
+        a, b, c = FIXED_RELU
+        scale, offset = self._affine()
+        return a * scale * scale, scale * (2 * a * offset + b), a * offset * offset + b * offset + c
+
+    def spread(self):
+        return self.norm.running_mean, (self.norm.running_var + self.norm.eps).sqrt()
+
+    def export(self, graph, x: str, name: str) -> str:
+        a, b, c = FIXED_RELU
+        norm = self.norm
+        h = graph.batch_norm(x, name, norm.weight, norm.bias, norm.running_mean, norm.running_var, norm.eps)
+        ones = torch.ones_like(norm.weight)
+        slope = graph.channel_shift(graph.channel_scale(h, a * ones), b * ones)
+        return graph.channel_shift(graph.multiply(h, slope), c * ones)
+
+
+class NormReLU(nn.Module):
+    """Batch normalisation and ReLU: the twin to compare with and to distil from.  Not for encryption."""
+
+    def __init__(self, channels: int):
+        super().__init__()
+        self.norm = nn.BatchNorm2d(channels)
+
+    def forward(self, z):
+        return F.relu(self.norm(z))
+
+    def export(self, graph, x: str, name: str) -> str:
+        norm = self.norm
+        return graph.relu(graph.batch_norm(x, name, norm.weight, norm.bias, norm.running_mean, norm.running_var, norm.eps))
+
+
+def make_activation(kind: str, channels: int) -> nn.Module:
+    """kind is one of ACTIVATIONS."""
+    return {"hermite": Hermite, "quadratic": FixedQuadratic, "relu": NormReLU}[kind](channels)

@@ -1,0 +1,58 @@
+"""The linear layers: input normalisation and convolutions with a choice of padding."""
+
+import math
+
+import torch
+from torch import nn
+import torch.nn.functional as F
+
+from .padding import export_raster_pad, raster_pad
+
+CIFAR_MEAN = (0.4914, 0.4822, 0.4465)  # of pixels scaled to [0, 1]
+CIFAR_DEVIATION = (0.247, 0.243, 0.261)
+
+
+class PixelNorm(nn.Module):
+    """Raw pixels 0..255 to zero mean and unit deviation per colour; part of the network and of its export."""
+
+    def __init__(self, mean=CIFAR_MEAN, deviation=CIFAR_DEVIATION):
+        super().__init__()
+        mean, deviation = torch.tensor(mean), torch.tensor(deviation)
+        self.register_buffer("scale", 1 / (255 * deviation))
+        self.register_buffer("shift", -mean / deviation)
+
+    def forward(self, x):
+        """x [N, colours, H, W], pixels 0..255 as float."""
+        return torch.addcmul(self.shift.view(1, -1, 1, 1), x, self.scale.view(1, -1, 1, 1))
+
+    def export(self, graph, x: str, name: str) -> str:
+        return graph.channel_shift(graph.channel_scale(x, self.scale), self.shift)
+
+
+class Conv(nn.Module):
+    """A k x k convolution (k = 1 or 3) without bias, same size at stride 1."""
+
+    def __init__(self, inputs: int, outputs: int, size: int, stride: int = 1, padding: str = "raster"):
+        super().__init__()
+        if size not in (1, 3):
+            raise ValueError(f"kernel size {size}: only 1 and 3 are supported")
+        self.weight = nn.Parameter(torch.randn(outputs, inputs, size, size) * math.sqrt(2 / (outputs * size * size)))
+        self.stride, self.padding = stride, padding
+
+    def forward(self, x):
+        if self.weight.shape[-1] == 1:
+            return F.conv2d(x, self.weight, stride=self.stride)
+        if self.padding == "raster":
+            return F.conv2d(raster_pad(x), self.weight, stride=self.stride)
+        return F.conv2d(x, self.weight, stride=self.stride, padding=1)
+
+    def export(self, graph, x: str, name: str) -> str:
+        spatial = self.weight.shape[-1] == 3
+        if spatial and self.padding == "raster":
+            x = export_raster_pad(graph, x)
+        pad = 1 if spatial and self.padding == "zeros" else 0
+        return graph.conv(x, name, self.weight, stride=self.stride, pad=pad)
+
+
+def export_norm(graph, norm: nn.BatchNorm2d, x: str, name: str) -> str:
+    return graph.batch_norm(x, name, norm.weight, norm.bias, norm.running_mean, norm.running_var, norm.eps)

@@ -1,0 +1,90 @@
+"""Residual networks: the small ones for CIFAR (He et al., three stages) and the four-stage ones."""
+
+from dataclasses import dataclass
+
+import torch
+from torch import nn
+
+from ..activations import make_activation
+from ..layers import Conv, PixelNorm, export_norm
+
+
+@dataclass(frozen=True)
+class ResNetShape:
+    """blocks and channels of each stage; every stage but the first halves the image."""
+
+    blocks: tuple[int, ...]
+    channels: tuple[int, ...]
+
+    def widened(self, factor: int) -> "ResNetShape":
+        return ResNetShape(self.blocks, tuple(c * factor for c in self.channels))
+
+
+SHAPES = {
+    "resnet20": ResNetShape((3, 3, 3), (16, 32, 64)),
+    "resnet32": ResNetShape((5, 5, 5), (16, 32, 64)),
+    "resnet44": ResNetShape((7, 7, 7), (16, 32, 64)),
+    "resnet56": ResNetShape((9, 9, 9), (16, 32, 64)),
+    "resnet18": ResNetShape((2, 2, 2, 2), (64, 128, 256, 512)),
+    "resnet34-slim": ResNetShape((3, 4, 6, 3), (16, 32, 64, 128)),
+}
+
+
+class Block(nn.Module):
+    """conv, activation, conv, norm, plus the shortcut, activation: two encrypted levels."""
+
+    def __init__(self, inputs: int, outputs: int, stride: int, activation: str, padding: str):
+        super().__init__()
+        self.conv1 = Conv(inputs, outputs, 3, stride, padding)
+        self.act1 = make_activation(activation, outputs)
+        self.conv2 = Conv(outputs, outputs, 3, 1, padding)
+        self.norm2 = nn.BatchNorm2d(outputs)
+        changes_shape = stride != 1 or inputs != outputs
+        self.shortcut = Conv(inputs, outputs, 1, stride) if changes_shape else None
+        self.shortcut_norm = nn.BatchNorm2d(outputs) if changes_shape else None
+        self.act2 = make_activation(activation, outputs)
+
+    def forward(self, x):
+        branch = self.norm2(self.conv2(self.act1(self.conv1(x))))
+        skip = x if self.shortcut is None else self.shortcut_norm(self.shortcut(x))
+        return self.act2(branch + skip)
+
+    def export(self, graph, x: str, name: str) -> str:
+        branch = self.act1.export(graph, self.conv1.export(graph, x, f"{name}.conv1"), f"{name}.act1")
+        branch = export_norm(graph, self.norm2, self.conv2.export(graph, branch, f"{name}.conv2"), f"{name}.norm2")
+        skip = x
+        if self.shortcut is not None:
+            skip = export_norm(graph, self.shortcut_norm, self.shortcut.export(graph, x, f"{name}.shortcut"), f"{name}.shortcut_norm")
+        return self.act2.export(graph, graph.add(branch, skip), f"{name}.act2")
+
+
+class ResNet(nn.Module):
+    """Raw pixels [N, colours, H, W] (0..255) to logits [N, classes]."""
+
+    def __init__(self, shape: ResNetShape, classes: int, activation: str, padding: str, colours: int = 3):
+        super().__init__()
+        self.pixels = PixelNorm()
+        self.stem = Conv(colours, shape.channels[0], 3, 1, padding)
+        self.stem_act = make_activation(activation, shape.channels[0])
+        blocks, inputs = [], shape.channels[0]
+        for stage, (count, channels) in enumerate(zip(shape.blocks, shape.channels)):
+            for index in range(count):
+                stride = 2 if stage > 0 and index == 0 else 1
+                blocks.append(Block(inputs, channels, stride, activation, padding))
+                inputs = channels
+        self.blocks = nn.ModuleList(blocks)
+        self.head = nn.Linear(inputs, classes)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        x = self.stem_act(self.stem(self.pixels(x)))
+        for block in self.blocks:
+            x = block(x)
+        return self.head(x.mean((2, 3)))
+
+    def export(self, graph, x: str) -> str:
+        """Write the network in evaluation mode; returns the name of the logits."""
+        x = self.pixels.export(graph, x, "pixels")
+        x = self.stem_act.export(graph, self.stem.export(graph, x, "stem"), "stem_act")
+        for index, block in enumerate(self.blocks):
+            x = block.export(graph, x, f"blocks.{index}")
+        return graph.linear(graph.global_average_pool(x), "head", self.head.weight, self.head.bias)

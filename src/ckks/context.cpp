@@ -1,0 +1,97 @@
+#include "ckks/context.hpp"
+
+#include <algorithm>
+#include <cassert>
+
+namespace obscura::ckks {
+
+using ring::inverse_mod;
+using ring::make_factor;
+using ring::mul_mod;
+
+Context::Context(const Parameters& parameters)
+    : parameters_(parameters), kernels_(&ring::default_kernels()), digest_(parameters.digest()) {
+    const auto& literal = parameters_.literal();
+    for (const auto* list : {&literal.chain, &literal.special})
+        for (const u32 q : *list) {
+            tables_.push_back(ring::make_ntt_table(literal.log_degree, q));
+            unit_scale_.push_back(ring::make_inverse_scale(tables_.back(), 1));
+        }
+    const int levels = this->levels(), special = special_limbs();
+    for (int t = 0; t < limbs(); ++t) {
+        u32 product = 1;
+        for (int k = 0; k < special; ++k) product = mul_mod(product, prime(levels + k) % prime(t), prime(t));
+        special_product_.push_back(product);
+        special_inverse_.push_back(t < levels ? make_factor(inverse_mod(product, prime(t)), prime(t)) : ring::Factor{});
+    }
+    for (int digit = 0; digit < parameters_.digits(levels); ++digit) {
+        auto& plain = mod_up_plain_.emplace_back();
+        auto& exact = mod_up_.emplace_back();
+        std::vector<int> sources;
+        plain.emplace_back();
+        exact.emplace_back();
+        for (int i = digit_begin(digit); i < digit_end(digit, levels); ++i) {
+            sources.push_back(i);
+            plain.push_back(make_conversion(sources, false));
+            exact.push_back(make_conversion(sources, true));
+        }
+    }
+    std::vector<int> specials;
+    for (int k = 0; k < special; ++k) specials.push_back(levels + k);
+    mod_down_ = make_conversion(specials, true);
+    mod_down_rescale_.resize(static_cast<std::size_t>(levels) + 1);
+    for (int level = 2; level <= levels; ++level) {
+        auto sources = specials;
+        sources.push_back(level - 1);
+        mod_down_rescale_[static_cast<std::size_t>(level)] = make_conversion(sources, true);
+    }
+}
+
+Conversion Context::make_conversion(const std::vector<int>& sources, bool montgomery) const {
+    Conversion c;
+    const std::size_t n = sources.size();
+    assert(n <= ring::max_conversion_sources);
+    auto product_without = [&](std::size_t skip, u32 q) {
+        u32 product = 1;
+        for (std::size_t i = 0; i < n; ++i)
+            if (i != skip) product = mul_mod(product, prime(sources[i]) % q, q);
+        return product;
+    };
+    for (std::size_t i = 0; i < n; ++i) {
+        const u32 s = prime(sources[i]);
+        const u32 rest = product_without(i, s), weight = inverse_mod(rest, s);
+        c.weight.push_back(make_factor(weight, s));
+        c.unweight.push_back(make_factor(rest, s));
+        c.weighted_inverse.push_back(ring::make_inverse_scale(
+            table(sources[i]), montgomery ? weight : mul_mod(weight, modulus(sources[i]).r, s)));
+        c.reciprocal.push_back(static_cast<i32>(((u64{1} << 58) + s / 2) / s));
+    }
+    c.factor.resize(static_cast<std::size_t>(limbs()));
+    c.minus_product.resize(static_cast<std::size_t>(limbs()));
+    for (int t = 0; t < limbs(); ++t) {
+        if (std::find(sources.begin(), sources.end(), t) != sources.end()) continue;
+        const auto& m = modulus(t);
+        auto scaled = [&](u32 v) { return montgomery ? mul_mod(v, m.r, m.q) : v; };
+        for (std::size_t i = 0; i < n; ++i)
+            c.factor[static_cast<std::size_t>(t)].push_back(scaled(product_without(i, m.q)));
+        c.minus_product[static_cast<std::size_t>(t)] = scaled((m.q - product_without(n, m.q)) % m.q);
+    }
+    return c;
+}
+
+const Conversion& Context::mod_up_plain(int digit, int level) const {
+    return mod_up_plain_[static_cast<std::size_t>(digit)]
+                        [static_cast<std::size_t>(digit_end(digit, level) - digit_begin(digit))];
+}
+
+const Conversion& Context::mod_up(int digit, int level) const {
+    return mod_up_[static_cast<std::size_t>(digit)]
+                  [static_cast<std::size_t>(digit_end(digit, level) - digit_begin(digit))];
+}
+
+ring::Factor Context::rescale_inverse(int limb, int level) const {
+    const u32 q = prime(limb);
+    return make_factor(inverse_mod(mul_mod(special_product(limb), prime(level - 1) % q, q), q), q);
+}
+
+}  // namespace obscura::ckks

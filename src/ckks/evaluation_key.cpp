@@ -1,0 +1,109 @@
+#include "ckks/evaluation_key.hpp"
+
+#include <fmt/format.h>
+
+#include "base/error.hpp"
+#include "ckks/evaluation_key_limbs.hpp"
+#include "ckks/file_header.hpp"
+#include "io/residues.hpp"
+
+namespace obscura::ckks {
+
+const RotationKey& EvaluationKeys::rotation(int step, int level) const {
+    const auto found = rotations.find(step);
+    if (found == rotations.end())
+        throw Error(ErrorCode::format, fmt::format("no rotation key for {} slots; make the keys from this plan", step));
+    if (found->second.key.level < level)
+        throw Error(ErrorCode::format, fmt::format("the rotation key for {} slots serves {} limbs, {} are needed", step,
+                                                   found->second.key.level, level));
+    return found->second;
+}
+
+std::vector<int> switching_key_limbs(const Context& context, int level) {
+    std::vector<int> limbs;
+    for (int t = 0; t < level; ++t) limbs.push_back(t);
+    for (int k = 0; k < context.special_limbs(); ++k) limbs.push_back(context.levels() + k);
+    return limbs;
+}
+
+std::uint64_t evaluation_key_file_bytes(const Context& context, const EvaluationKeyRequest& request) {
+    const auto key_bytes = [&](int level) {
+        return 8 + static_cast<std::uint64_t>(context.parameters().digits(level)) *
+                       switching_key_limbs(context, level).size() * io::packed_bytes(context.degree());
+    };
+    std::uint64_t bytes = 8 + 4 + sizeof(Seed) + key_bytes(request.relinearisation_level);
+    for (const auto& [step, level] : request.rotations) bytes += key_bytes(level);
+    return bytes;
+}
+
+u32 key_factor(const Context& context, int limb, DigitForm form) {
+    const auto& m = context.modulus(limb);
+    return form == DigitForm::exact ? m.r : m.r2;
+}
+
+namespace {
+
+SwitchingKey read_key(const Context& context, io::FileReader& in, int step, int level, DigitForm form, const Seed& seed,
+                      LimbPool& pool) {
+    const auto found_step = in.u32(), found_level = in.u32();
+    if (found_step != static_cast<u32>(step) || found_level != static_cast<u32>(level))
+        in.fail(fmt::format("key for step {} at {} limbs where the plan wants step {} at {} limbs", found_step,
+                            found_level, step, level));
+    SwitchingKey key;
+    key.level = level;
+    const std::size_t n = context.degree();
+    for (int digit = 0; digit < context.parameters().digits(level); ++digit) {
+        Poly b, a;
+        b.limbs.resize(static_cast<std::size_t>(context.limbs()));
+        a.limbs.resize(static_cast<std::size_t>(context.limbs()));
+        for (const int t : switching_key_limbs(context, level)) {
+            const auto limb = static_cast<std::size_t>(t);
+            const auto& m = context.modulus(t);
+            const auto factor = ring::make_factor(key_factor(context, t, form), m.q);
+            b.limbs[limb] = pool.take();
+            a.limbs[limb] = pool.take();
+            io::read_residues(in, m.q, {b[limb], n});
+            expand_key_limb(context, seed, step, digit, t, a[limb]);
+            context.kernels().scale(m, factor, b[limb], b[limb], n);
+            context.kernels().scale(m, factor, a[limb], a[limb], n);
+        }
+        key.b.push_back(std::move(b));
+        key.a.push_back(std::move(a));
+    }
+    return key;
+}
+
+}  // namespace
+
+void expand_key_limb(const Context& context, const Seed& seed, int step, int digit, int limb, u32* out) {
+    constexpr std::uint32_t domain = 16;
+    const auto index = static_cast<std::uint64_t>(step) << 24 | static_cast<std::uint64_t>(digit) << 12 |
+                       static_cast<std::uint64_t>(limb);
+    RandomStream stream(seed, domain, index);
+    stream.uniform(context.prime(limb), {out, context.degree()});
+}
+
+EvaluationKeys load_evaluation_keys(const Context& context, const EvaluationKeyRequest& request,
+                                    const std::string& plan_digest, const std::string& path, LimbPool& pool) {
+    io::FileReader in(path, io::FileKind::evaluation_keys);
+    check_header(in, context, plan_digest);
+    if (in.remaining() != evaluation_key_file_bytes(context, request))
+        in.fail(fmt::format("{} payload bytes, but the plan's keys take {}", in.remaining(),
+                            evaluation_key_file_bytes(context, request)));
+    EvaluationKeys keys;
+    keys.key_id = in.u64();
+    Seed seed;
+    in.bytes(seed);
+    if (const auto count = in.u32(); count != request.rotations.size())
+        in.fail(fmt::format("{} rotation keys, the plan needs {}", count, request.rotations.size()));
+    keys.relinearisation = read_key(context, in, 0, request.relinearisation_level, DigitForm::montgomery, seed, pool);
+    for (const auto& [step, level] : request.rotations) {
+        RotationKey rotation{ring::make_automorphism(context.parameters().log_degree(), step),
+                             read_key(context, in, step, level, DigitForm::exact, seed, pool)};
+        keys.rotations.emplace(step, std::move(rotation));
+    }
+    in.finish();
+    return keys;
+}
+
+}  // namespace obscura::ckks

@@ -1,0 +1,58 @@
+#pragma once
+
+#include <span>
+#include <vector>
+
+#include "ckks/evaluation_key.hpp"
+
+/// Hybrid key switching in pieces that a tensor of ciphertexts can run limb by limb: ModUp of digits to target limbs,
+/// square with relinearisation, and ModDown by P or by P and the last prime.
+namespace obscura::ckks {
+
+/// Room for one thread's key switching, allocated once.
+struct SwitchScratch {
+    SwitchScratch(const Context& context, LimbPool& pool);
+
+    static constexpr int group = 4;  ///< target limbs converted together
+    std::vector<Limb> square;        ///< [level]
+    std::vector<Limb> digits;        ///< [level]
+    std::vector<Limb> raised;        ///< [digits * group]
+    std::vector<Limb> special;       ///< [special limbs]
+    Limb small;
+    Limb product0, product1;
+};
+
+/// Lifts digits to target limbs: out[d * targets.size() + i] receives digit d modulo targets[i], in evaluation order.
+/// Limbs of the digit itself are left alone (their evaluations are known otherwise), as are null entries. `plain`: the
+/// results carry 2^-32. digits: y_i centred, `level` of them.
+void mod_up(const Context& context, const u32* const* digits, int level, bool plain, std::span<const int> targets,
+            u32* const* out);
+
+/// Evaluations of c1 modulo limb t < level, from its digits.
+void digit_evaluations(const Context& context, const Poly& digits, int level, int t, u32* out);
+
+/// Squares (z0, z1) and relinearises it into an Operand; takes the limbs of z. The square's scale is the scale squared.
+Operand square_relinearise(const Context& context, const SwitchingKey& key, Ciphertext&& z, LimbPool& pool,
+                           SwitchScratch& scratch);
+
+/// Prepares a ciphertext as an operand: extended0 = P c0 without special limbs.
+Operand make_operand(const Context& context, Ciphertext&& ciphertext, LimbPool& pool);
+
+/// Rotates an operand by several steps with one ModUp (hoisting); results are divided by P again.
+std::vector<Ciphertext> rotate_hoisted(const Context& context, const EvaluationKeys& keys, const Operand& operand,
+                                       std::span<const int> steps, LimbPool& pool, SwitchScratch& scratch);
+
+/// ModDown, first half. `extended` holds a polynomial over the chain limbs below level and the special limbs, in
+/// evaluation order. Turns its source limbs (special, and level-1 if `rescale`) in place into centred y_i and fills
+/// `small` with the quotient, so that division is rounded exactly.
+void mod_down_sources(const Context& context, Poly& extended, int level, bool rescale, u32* small);
+
+/// ModDown, second half, for some target limbs: extended[t] = (extended[t] - sources) / (P [q_{level-1}]) + bias, where
+/// bias is an integer constant (added to every slot). `scratch`: targets.size() limbs.
+void mod_down_targets(const Context& context, Poly& extended, int level, bool rescale, std::span<const int> targets,
+                      const u32* small, i64 bias, u32* const* scratch);
+
+/// Divides a ciphertext by its last prime: level - 1 limbs, scale / q. For tests and callers outside the layer engine.
+Ciphertext rescale(const Context& context, const Ciphertext& ciphertext, LimbPool& pool);
+
+}  // namespace obscura::ckks

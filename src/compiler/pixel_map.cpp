@@ -1,0 +1,95 @@
+#include "compiler/pixel_map.hpp"
+
+#include <algorithm>
+#include <numeric>
+
+namespace obscura::compiler {
+namespace {
+
+int modulo(int value, int modulus) { return (value % modulus + modulus) % modulus; }
+
+/// The tap of smallest size at a raster offset.
+plan::Tap tap_at(int offset, int height, int width) {
+    int dx = offset % width;
+    if (2 * dx > width) dx -= width;
+    int dy = modulo((offset - dx) / width, height);
+    if (2 * dy > height) dy -= height;
+    return {dy, dx};
+}
+
+}  // namespace
+
+PixelMap PixelMap::identity(int height, int width) {
+    PixelMap map{height, width, std::vector<int>(static_cast<std::size_t>(height * width))};
+    std::iota(map.source.begin(), map.source.end(), 0);
+    return map;
+}
+
+bool PixelMap::is_identity(int original_height, int original_width) const {
+    return *this == identity(original_height, original_width);
+}
+
+bool PixelMap::has_zeros() const { return std::find(source.begin(), source.end(), zero) != source.end(); }
+
+PixelMap PixelMap::slice(bool vertical, std::int64_t start, std::int64_t end, std::int64_t step) const {
+    const std::int64_t size = vertical ? height : width;
+    const auto clamp = [&](std::int64_t index) {
+        return std::clamp<std::int64_t>(index < 0 ? index + size : index, 0, size);
+    };
+    std::vector<int> kept;
+    for (std::int64_t i = clamp(start); i < clamp(end); i += step) kept.push_back(static_cast<int>(i));
+    PixelMap result{vertical ? static_cast<int>(kept.size()) : height, vertical ? width : static_cast<int>(kept.size()), {}};
+    for (int y = 0; y < result.height; ++y)
+        for (int x = 0; x < result.width; ++x)
+            result.source.push_back(vertical ? at(kept[static_cast<std::size_t>(y)], x)
+                                             : at(y, kept[static_cast<std::size_t>(x)]));
+    return result;
+}
+
+std::optional<PixelMap> PixelMap::concatenate(const PixelMap& other, bool vertical) const {
+    if (vertical ? width != other.width : height != other.height) return std::nullopt;
+    PixelMap result{vertical ? height + other.height : height, vertical ? width : width + other.width, {}};
+    for (int y = 0; y < result.height; ++y)
+        for (int x = 0; x < result.width; ++x) {
+            const bool first = vertical ? y < height : x < width;
+            result.source.push_back(first ? at(y, x) : other.at(vertical ? y - height : y, vertical ? x : x - width));
+        }
+    return result;
+}
+
+PixelMap PixelMap::pad_zeros(int top, int left, int bottom, int right) const {
+    PixelMap result{height + top + bottom, width + left + right, {}};
+    for (int y = 0; y < result.height; ++y)
+        for (int x = 0; x < result.width; ++x) {
+            const bool inside = y >= top && y < top + height && x >= left && x < left + width;
+            result.source.push_back(inside ? at(y - top, x - left) : zero);
+        }
+    return result;
+}
+
+KernelTaps kernel_taps(const PixelMap& map, int original_height, int original_width, const KernelShape& kernel) {
+    const int reach_y = kernel.dilation_y * (kernel.height - 1) + 1;
+    const int reach_x = kernel.dilation_x * (kernel.width - 1) + 1;
+    const int pixels = original_height * original_width;
+    const int rows = map.height < reach_y ? 0 : (map.height - reach_y) / kernel.stride + 1;
+    const int columns = map.width < reach_x ? 0 : (map.width - reach_x) / kernel.stride + 1;
+    if (rows * kernel.stride != original_height || columns * kernel.stride != original_width)
+        return {{}, TapProblem::size};
+    KernelTaps result;
+    for (int ky = 0; ky < kernel.height; ++ky)
+        for (int kx = 0; kx < kernel.width; ++kx) {
+            const int offset = modulo(map.at(ky * kernel.dilation_y, kx * kernel.dilation_x), pixels);
+            for (int y = 0; y < rows; ++y)
+                for (int x = 0; x < columns; ++x) {
+                    const int read = map.at(y * kernel.stride + ky * kernel.dilation_y,
+                                            x * kernel.stride + kx * kernel.dilation_x);
+                    if (read == PixelMap::zero) return {{}, TapProblem::zero_padding};
+                    const int centre = kernel.stride * (y * original_width + x);
+                    if (read != (centre + offset) % pixels) return {{}, TapProblem::not_raster};
+                }
+            result.taps.push_back(tap_at(offset, original_height, original_width));
+        }
+    return result;
+}
+
+}  // namespace obscura::compiler

@@ -1,0 +1,137 @@
+#include "plan/layout.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <bit>
+#include <cassert>
+#include <map>
+
+#include "base/error.hpp"
+
+namespace obscura::plan {
+namespace {
+
+bool power_of_two(int n) { return n > 0 && std::has_single_bit(static_cast<unsigned>(n)); }
+
+/// Quotient rounded down and remainder in [0, divisor).
+int floor_divide(int value, int divisor, int& remainder) {
+    int quotient = value / divisor;
+    remainder = value % divisor;
+    if (remainder < 0) {
+        remainder += divisor;
+        --quotient;
+    }
+    return quotient;
+}
+
+}  // namespace
+
+Layout input_layout(int height, int width, int run_length, int log_degree) {
+    const int slots = 1 << log_degree;
+    const int pixels = height * width;
+    if (!power_of_two(run_length) || pixels % run_length != 0 || !power_of_two(pixels / run_length) ||
+        pixels / run_length > slots)
+        throw Error(ErrorCode::unsupported,
+                    fmt::format("run length {} for images of {}x{} pixels in {} slots: it must be a power of two whose "
+                                "quotient {}/{} is a power of two of at most {} tiles",
+                                run_length, height, width, slots, pixels, run_length, slots));
+    const int tiles = pixels / run_length;
+    return Layout{height, width, run_length, 1, slots / tiles, tiles};
+}
+
+Layout strided(const Layout& source, int stride) {
+    if (stride == 1) return source;
+    if (stride != 2 || source.height % 2 != 0 || source.width % 2 != 0)
+        throw Error(ErrorCode::unsupported,
+                    fmt::format("stride {} on {}x{} pixels: only stride 2 on even sizes is supported", stride,
+                                source.height, source.width));
+    Layout output = source;
+    output.height /= 2;
+    output.width /= 2;
+    if (source.run % (2 * source.width) == 0) {
+        output.run /= 4;
+    } else if (source.run == source.width) {
+        output.run /= 2;
+        output.gap *= 2;
+    } else {
+        throw Error(ErrorCode::unsupported, fmt::format("stride 2 on {}x{} pixels in runs of {} needs repacking, which "
+                                                        "is not supported; use a run length of at least a row",
+                                                        source.height, source.width, source.run));
+    }
+    return output;
+}
+
+SourcePosition locate(const Layout& source, const Layout& output, int stride, int output_column, Tap tap) {
+    assert(output == strided(source, stride));
+    assert(output_column >= 0 && output_column < output.run);
+    int centre = output_column;
+    if (stride == 2) {
+        // Within a tile, rows are 2*width apart; with one row a tile only the column doubles, the gap does the rest.
+        const int row = output_column / output.width;
+        centre = 2 * row * source.width + 2 * (output_column % output.width);
+    }
+    SourcePosition position;
+    const int shift = floor_divide(centre + tap.dy * source.width + tap.dx, source.run, position.column);
+    floor_divide(shift * source.gap, source.tiles, position.tile_shift);
+    return position;
+}
+
+std::vector<Layout> layouts(const Plan& plan) {
+    const auto& input = plan.input;
+    std::vector<Layout> result{
+        input_layout(input.height, input.width, plan.run_length, plan.parameters.log_degree)};
+    for (std::size_t i = 0; i < plan.layers.size(); ++i) {
+        const Layer& layer = plan.layers[i];
+        const auto fail = [&](const std::string& what) {
+            throw Error(ErrorCode::format, fmt::format("layer {} ({}): {}", i, layer.name, what));
+        };
+        if (layer.operands.empty()) fail("no operand");
+        Layout output;
+        for (const Operand& operand : layer.operands) {
+            if (operand.source < -1 || operand.source >= static_cast<int>(i))
+                fail(fmt::format("reads layer {}, which is not an earlier one", operand.source));
+            const Layout here = strided(result[static_cast<std::size_t>(operand.source + 1)], operand.stride);
+            if (&operand != layer.operands.data() && here != output)
+                fail(fmt::format("operands of {}x{} and {}x{} pixels", output.height, output.width, here.height,
+                                 here.width));
+            output = here;
+        }
+        if (output.height != layer.height || output.width != layer.width)
+            fail(fmt::format("stated output of {}x{} pixels, operands give {}x{}", layer.height, layer.width,
+                             output.height, output.width));
+        result.push_back(output);
+    }
+    return result;
+}
+
+std::vector<int> head_steps(const Layout& layout) {
+    std::vector<int> steps;
+    for (int tile = layout.gap; tile < layout.tiles; tile *= 2) steps.push_back(tile * layout.batch);
+    return steps;
+}
+
+std::vector<RotationKeyRequest> required_rotations(const Plan& plan) {
+    const std::vector<Layout> all = layouts(plan);
+    std::map<int, int> level_of_step;
+    const auto need = [&](int step, int level) {
+        if (step != 0) level_of_step[step] = std::max(level_of_step[step], level);
+    };
+    for (std::size_t i = 0; i < plan.layers.size(); ++i) {
+        const Layer& layer = plan.layers[i];
+        const Layout& output = all[i + 1];
+        for (const Operand& operand : layer.operands) {
+            const Layout& source = all[static_cast<std::size_t>(operand.source + 1)];
+            for (int column = 0; column < output.columns(); ++column)
+                for (const Tap& tap : operand.taps)
+                    need(locate(source, output, operand.stride, column, tap).tile_shift * source.batch, layer.level);
+        }
+        if (layer.finish == Finish::head)
+            for (const int step : head_steps(output)) need(step, layer.level);
+    }
+    std::vector<RotationKeyRequest> result;
+    for (const auto& [step, level] : level_of_step) result.push_back({step, level});
+    return result;
+}
+
+}  // namespace obscura::plan

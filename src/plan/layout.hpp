@@ -1,0 +1,63 @@
+#pragma once
+
+#include <cstdint>
+#include <vector>
+
+#include "plan/plan.hpp"
+
+/// Raster-run layouts: where the pixels of a batch of images live. Pixel p = y*width + x of image b is in ciphertext
+/// column p mod run, in slot ((p / run) * gap) * batch + b. A tensor has one ciphertext per (channel, column).
+///
+/// A stride of 2 that drops rows without moving anything leaves idle tiles, which is what `gap` counts: only tiles
+/// 0, gap, 2*gap, ... hold pixels of the image; the others compute the network on shifted images and are ignored.
+namespace obscura::plan {
+
+struct Layout {
+    int height = 0;
+    int width = 0;
+    int run = 0;    ///< raster pixels a tile holds, one a ciphertext column
+    int gap = 1;    ///< distance of two consecutive tiles of the image, in tiles
+    int batch = 0;  ///< images side by side in a tile, in slots; the same for every layout of a plan
+    int tiles = 0;  ///< tiles a ciphertext: slots / batch; the same for every layout of a plan
+
+    int pixels() const { return height * width; }
+    int columns() const { return run; }
+    /// Tiles that hold pixels of the image; valid_tiles() * gap == tiles.
+    int valid_tiles() const { return pixels() / run; }
+    int column(int pixel) const { return pixel % run; }
+    int tile(int pixel) const { return pixel / run * gap; }
+    int slot(int pixel, int image) const { return tile(pixel) * batch + image; }
+    bool operator==(const Layout&) const = default;
+};
+
+/// The layout of an encrypted image. `run_length` must be a power of two that divides height*width and leaves a power
+/// of two of tiles, at most one tile a slot. Throws Error(unsupported) otherwise.
+Layout input_layout(int height, int width, int run_length, int log_degree);
+
+/// The layout after a layer of stride 1 or 2 (output pixel (y, x) replaces source pixel (stride*y, stride*x)).
+/// Throws Error(unsupported) where that needs repacking: stride 2 on odd sizes, or on runs shorter than a row.
+Layout strided(const Layout& source, int stride);
+
+/// A source ciphertext and its rotation. Slot j of what is needed is slot j + tile_shift*batch (cyclic) of `column`.
+struct SourcePosition {
+    int column = 0;
+    int tile_shift = 0;  ///< 0 .. tiles-1
+    bool operator==(const SourcePosition&) const = default;
+};
+
+/// Where output column `output_column` finds the source pixels at offset `tap` from its centre pixels.
+/// `output` must be strided(source, stride).
+SourcePosition locate(const Layout& source, const Layout& output, int stride, int output_column, Tap tap);
+
+/// Layout of the input (first element) and of every layer's output (element i+1 for layer i; for a head: of its
+/// terms, before the sum over pixels). Throws Error(format) naming the layer if shapes and strides disagree.
+std::vector<Layout> layouts(const Plan& plan);
+
+/// Slots by which the head's partial sums are rotated and added, in order: after the last one every tile holds the sum
+/// over all valid tiles. Empty if there is one tile.
+std::vector<int> head_steps(const Layout& layout);
+
+/// Every rotation that executing the plan takes, with the highest level it happens at, by increasing step.
+std::vector<RotationKeyRequest> required_rotations(const Plan& plan);
+
+}  // namespace obscura::plan

@@ -1,0 +1,99 @@
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "ckks/parameters.hpp"
+
+/// The plan is the contract between client and server: parameters, input encoding, layers with integer weights,
+/// levels, scales and the rotation keys needed. The compiler makes it, everything else only reads it.
+namespace obscura::plan {
+
+/// A kernel position relative to the centre pixel, in pixels of the source image.
+struct Tap {
+    int dy = 0;
+    int dx = 0;
+    bool operator==(const Tap&) const = default;
+};
+
+/// One group of rows of a layer's integer matrix product: a convolution over the output of an earlier layer.
+struct Operand {
+    int source = -1;   ///< layer whose output is read; -1 is the encrypted input
+    int channels = 0;  ///< channels of the source
+    int stride = 1;    ///< output pixel (y, x) is centred on source pixel (stride*y, stride*x); 1 or 2
+    std::vector<Tap> taps;
+    std::vector<std::int16_t> weights;  ///< [out_channels][taps][channels]
+};
+
+/// What follows the integer matrix product of a layer.
+enum class Finish : int {
+    square = 0,  ///< rescale by the last prime, add the bias, square: one level
+    none = 1,    ///< nothing (a pooling with integer weights): no level, no bias
+    head = 2,    ///< sum over all pixels: the class scores; no level, the bias is added by the client
+};
+
+/// One linear layer and what follows it. Neighbours of a pixel are cyclic in raster order: the pixel at offset (dy, dx)
+/// from pixel p = y*W + x is pixel (p + dy*W + dx) mod H*W.
+///
+/// Integers held in slots: `u` denotes a layer's output (a square, or the input), `z` the value before the square:
+///     z[o] = (sum over operands, taps, channels of weight * u) / q_{level-1} + bias[o],   u = z^2     (Finish::square)
+/// A Finish::head layer holds sum of weight * u, summed over the pixels as well; score = that / output_scale[o] +
+/// bias[o].
+struct Layer {
+    std::string name;
+    Finish finish = Finish::square;
+    int out_channels = 0;
+    int height = 0;  ///< of the output, before the sum over pixels of a head
+    int width = 0;
+    int level = 0;  ///< limbs of the operands while the layer runs; the output has one limb less after Finish::square
+    std::vector<Operand> operands;  ///< the convolution first, then residual rows
+    std::vector<double>
+        bias;  ///< [out_channels]; units of z (Finish::square), of scores (Finish::head), unused otherwise
+    std::vector<double> output_scale;  ///< [out_channels]; integer z (or head sum) per unit of the real network's value
+    double peak = 0;           ///< largest |z| seen in calibration, in units of z (head: of the sum)
+    double rms = 0;            ///< rms of z in calibration, same units
+    double predicted_error = 0;  ///< rms of the error that the encryption noise causes in z, same units
+};
+
+/// How plain 8-bit pixels become slots: slot = (pixel - mean[c]) * factor[c], rounded at encryption.
+struct InputEncoding {
+    int channels = 0;
+    int height = 0;
+    int width = 0;
+    std::vector<double> mean;    ///< [channels], in pixel units 0..255
+    std::vector<double> factor;  ///< [channels], normalisation and scale in one
+};
+
+/// A rotation key the server needs: slot j of the result is slot j + step of the operand (cyclic, N slots).
+struct RotationKeyRequest {
+    int step = 0;   ///< in slots, 1..N-1
+    int level = 0;  ///< highest number of limbs it is used at
+    bool operator==(const RotationKeyRequest&) const = default;
+};
+
+struct Plan {
+    std::string model;  ///< the network's name
+    ckks::ParametersLiteral parameters;
+    int run_length = 0;  ///< r of the input layout: raster pixels a tile; tiles T = H*W/r, images a ciphertext B = N/T
+    InputEncoding input;
+    std::vector<Layer> layers;      ///< in execution order; the last is the head
+    int relinearisation_level = 0;  ///< highest number of limbs a square is relinearised at
+    std::vector<RotationKeyRequest> rotation_keys;
+    std::vector<std::string> class_names;  ///< empty, or one per score
+    double calibration_headroom_bits = 0;  ///< log2 of (largest |z| the modulus holds / largest seen), worst layer
+    double predicted_score_error_rms = 0;  ///< of the class scores against the plain integer network, by simulation
+    double predicted_score_error_max = 0;  ///< largest one in that simulation
+
+    /// Images one ciphertext batch holds: N / T.
+    int batch() const;
+    /// SHA-256 over everything above, lower-case hex: ties keys, requests and results to the plan.
+    std::string digest() const;
+};
+
+/// Checks everything that execution relies on: shapes, sources earlier than use, levels that fall by one where the
+/// finish says so, weights whose sums fit the 32-bit accumulators, known layouts, keys that cover every rotation.
+/// Throws Error(format) naming the layer and the numbers.
+void validate(const Plan& plan);
+
+}  // namespace obscura::plan

@@ -1,0 +1,166 @@
+#include "plan/serialise.hpp"
+
+#include <fmt/format.h>
+
+#include <nlohmann/json.hpp>
+
+#include "base/error.hpp"
+#include "plan/limits.hpp"
+
+namespace obscura::plan {
+namespace {
+
+using nlohmann::json;
+
+json to_json(const Operand& operand) {
+    json taps = json::array();
+    for (const Tap& tap : operand.taps) taps.push_back({tap.dy, tap.dx});
+    return {{"source", operand.source}, {"channels", operand.channels}, {"stride", operand.stride}, {"taps", taps}};
+}
+
+json to_json(const Layer& layer) {
+    json operands = json::array();
+    for (const Operand& operand : layer.operands) operands.push_back(to_json(operand));
+    return {{"name", layer.name},
+            {"finish", static_cast<int>(layer.finish)},
+            {"out_channels", layer.out_channels},
+            {"height", layer.height},
+            {"width", layer.width},
+            {"level", layer.level},
+            {"operands", operands},
+            {"bias", layer.bias},
+            {"output_scale", layer.output_scale},
+            {"peak", layer.peak},
+            {"rms", layer.rms},
+            {"predicted_error", layer.predicted_error}};
+}
+
+/// Every size is bounded here, so that products of sizes fit 64 bits and nothing large is allocated on a file's word.
+/// The type is checked because get<> would turn a fraction into something else.
+int whole(const json& value, const char* what, int low, int high) {
+    if (!value.is_number_integer()) throw Error(ErrorCode::format, fmt::format("plan: {} is not a whole number", what));
+    const auto number = value.get<std::int64_t>();
+    if (number < low || number > high)
+        throw Error(ErrorCode::format, fmt::format("plan: {} is {}, must be {}..{}", what, number, low, high));
+    return static_cast<int>(number);
+}
+
+int bounded(const json& object, const char* key, int low, int high) { return whole(object.at(key), key, low, high); }
+
+std::vector<std::uint32_t> primes(const json& value, const char* key) {
+    std::vector<std::uint32_t> result;
+    for (const json& prime : value.at(key)) {
+        if (result.size() == static_cast<std::size_t>(limits::limbs))
+            throw Error(ErrorCode::format, fmt::format("plan: more than {} primes in {}", limits::limbs, key));
+        result.push_back(static_cast<std::uint32_t>(whole(prime, key, 2, 0x7fffffff)));
+    }
+    return result;
+}
+
+Operand operand_from(const json& value) {
+    Operand operand;
+    operand.source = bounded(value, "source", -1, limits::layers);
+    operand.channels = bounded(value, "channels", 1, limits::channels);
+    operand.stride = bounded(value, "stride", 1, 2);
+    const json& taps = value.at("taps");
+    if (taps.empty() || taps.size() > limits::taps)
+        throw Error(ErrorCode::format, fmt::format("plan: {} taps, must be 1..{}", taps.size(), limits::taps));
+    for (const json& tap : taps)
+        operand.taps.push_back(
+            {whole(tap.at(0), "tap", -limits::size, limits::size), whole(tap.at(1), "tap", -limits::size, limits::size)});
+    return operand;
+}
+
+Layer layer_from(const json& value) {
+    Layer layer;
+    layer.name = value.at("name").get<std::string>();
+    layer.finish = static_cast<Finish>(bounded(value, "finish", 0, 2));
+    layer.out_channels = bounded(value, "out_channels", 1, limits::channels);
+    layer.height = bounded(value, "height", 1, limits::size);
+    layer.width = bounded(value, "width", 1, limits::size);
+    layer.level = bounded(value, "level", 1, limits::limbs);
+    for (const json& operand : value.at("operands")) layer.operands.push_back(operand_from(operand));
+    layer.bias = value.at("bias").get<std::vector<double>>();
+    layer.output_scale = value.at("output_scale").get<std::vector<double>>();
+    layer.peak = value.at("peak").get<double>();
+    layer.rms = value.at("rms").get<double>();
+    layer.predicted_error = value.at("predicted_error").get<double>();
+    return layer;
+}
+
+Plan plan_from(const json& value) {
+    Plan plan;
+    plan.model = value.at("model").get<std::string>();
+    const json& parameters = value.at("parameters");
+    plan.parameters.log_degree = bounded(parameters, "log_degree", 1, limits::log_degree);
+    plan.parameters.chain = primes(parameters, "chain");
+    plan.parameters.special = primes(parameters, "special");
+    plan.parameters.digit_limbs = bounded(parameters, "digit_limbs", 1, limits::limbs);
+    plan.parameters.insecure_for_tests = parameters.at("insecure_for_tests").get<bool>();
+    plan.run_length = bounded(value, "run_length", 1, limits::size * limits::size);
+    const json& input = value.at("input");
+    plan.input.channels = bounded(input, "channels", 1, limits::channels);
+    plan.input.height = bounded(input, "height", 1, limits::size);
+    plan.input.width = bounded(input, "width", 1, limits::size);
+    plan.input.mean = input.at("mean").get<std::vector<double>>();
+    plan.input.factor = input.at("factor").get<std::vector<double>>();
+    for (const json& layer : value.at("layers")) plan.layers.push_back(layer_from(layer));
+    if (plan.layers.size() > static_cast<std::size_t>(limits::layers))
+        throw Error(ErrorCode::format, fmt::format("plan: {} layers, at most {}", plan.layers.size(), limits::layers));
+    plan.relinearisation_level = bounded(value, "relinearisation_level", 0, limits::limbs);
+    for (const json& key : value.at("rotation_keys"))
+        plan.rotation_keys.push_back(
+            {bounded(key, "step", 1, (1 << limits::log_degree) - 1), bounded(key, "level", 1, limits::limbs)});
+    plan.class_names = value.at("class_names").get<std::vector<std::string>>();
+    plan.calibration_headroom_bits = value.at("calibration_headroom_bits").get<double>();
+    plan.predicted_score_error_rms = value.at("predicted_score_error_rms").get<double>();
+    plan.predicted_score_error_max = value.at("predicted_score_error_max").get<double>();
+    return plan;
+}
+
+}  // namespace
+
+std::string describe(const Plan& plan) {
+    json layers = json::array();
+    for (const Layer& layer : plan.layers) layers.push_back(to_json(layer));
+    json keys = json::array();
+    for (const RotationKeyRequest& key : plan.rotation_keys) keys.push_back({{"step", key.step}, {"level", key.level}});
+    const auto& parameters = plan.parameters;
+    const json value = {{"model", plan.model},
+                        {"parameters",
+                         {{"log_degree", parameters.log_degree},
+                          {"chain", parameters.chain},
+                          {"special", parameters.special},
+                          {"digit_limbs", parameters.digit_limbs},
+                          {"insecure_for_tests", parameters.insecure_for_tests}}},
+                        {"run_length", plan.run_length},
+                        {"input",
+                         {{"channels", plan.input.channels},
+                          {"height", plan.input.height},
+                          {"width", plan.input.width},
+                          {"mean", plan.input.mean},
+                          {"factor", plan.input.factor}}},
+                        {"layers", layers},
+                        {"relinearisation_level", plan.relinearisation_level},
+                        {"rotation_keys", keys},
+                        {"class_names", plan.class_names},
+                        {"calibration_headroom_bits", plan.calibration_headroom_bits},
+                        {"predicted_score_error_rms", plan.predicted_score_error_rms},
+                        {"predicted_score_error_max", plan.predicted_score_error_max}};
+    return value.dump();
+}
+
+Plan parse_description(const std::string& text) {
+    try {
+        return plan_from(json::parse(text));
+    } catch (const json::exception& error) {
+        throw Error(ErrorCode::format, fmt::format("plan: {}; compile the network again", error.what()));
+    }
+}
+
+std::size_t weight_count(const Layer& layer, const Operand& operand) {
+    return static_cast<std::size_t>(layer.out_channels) * operand.taps.size() *
+           static_cast<std::size_t>(operand.channels);
+}
+
+}  // namespace obscura::plan

@@ -1,0 +1,103 @@
+#pragma once
+
+#include <cstddef>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "ring/ntt_table.hpp"
+
+/// The arithmetic that takes the time, as a table of functions: one table per instruction set, chosen once at run time.
+/// Every variant returns the same words as the scalar one. Pointers are 64-byte aligned unless a count says otherwise;
+/// arrays are residues modulo one prime q < 2^30. "Montgomery product" of a and b means a b / 2^32 mod q.
+namespace obscura::ring {
+
+/// Most sources one base conversion accumulates before a reduction: 8 (q/2) q plus a small term stay below q 2^32.
+inline constexpr int max_conversion_sources = 8;
+/// Most digits of an inner product: 7 products below q^2 plus one constant term keep sums below 2^63.
+inline constexpr int max_inner_digits = 7;
+/// Outputs of the integer matrix product are computed in blocks of this many; weights are padded with zeros.
+inline constexpr int product_block = 4;
+
+/// Result of a base conversion for one target prime.
+struct ConversionTarget {
+    const Modulus* modulus = nullptr;
+    const u32* factors = nullptr;  ///< [sources], below q
+    u32 small_factor = 0;          ///< factor of the small source, below q
+    u32* out = nullptr;
+};
+
+/// The packed rows of a matrix product: pairs of rows split into 16-bit halves (see pack_pair).
+struct Panel {
+    const u32* data = nullptr;
+    int pairs = 0;
+};
+
+struct Kernels {
+    const char* name;
+    int min_log_degree;  ///< smallest ring the transforms of this variant handle
+
+    /// Coefficients (any values below 4q) to evaluations in [0, q), evaluation order. in == out is allowed.
+    void (*ntt_forward)(const NttTable& table, const u32* in, u32* out);
+    /// Evaluations (below 2q) to coefficients times the factor of `scale`, in [0, q). in == out is allowed.
+    void (*ntt_inverse)(const NttTable& table, const InverseScale& scale, const u32* in, u32* out);
+    /// As ntt_inverse, with representatives in (-q/2, q/2] (two's complement).
+    void (*ntt_inverse_centred)(const NttTable& table, const InverseScale& scale, const u32* in, i32* out);
+
+    /// a f mod q for residues in [0, q), as representatives in (-q/2, q/2].
+    void (*scale_centred)(const Modulus& m, Factor f, const u32* a, i32* out, std::size_t count);
+    /// a f mod q, in [0, q); a any 32-bit words.
+    void (*scale)(const Modulus& m, Factor f, const u32* a, u32* out, std::size_t count);
+    /// a + b mod q.
+    void (*add)(u32 q, const u32* a, const u32* b, u32* out, std::size_t count);
+    /// Montgomery product, in [0, q); a, b in [0, q).
+    void (*multiply)(const Modulus& m, const u32* a, const u32* b, u32* out, std::size_t count);
+
+    /// Square of a ciphertext (z0, z1), Montgomery products in [0, q): d0 = z0^2, d1 = 2 z0 z1, d2 = z1^2.
+    /// d0 may be z0 and d1 may be z1.
+    void (*square)(const Modulus& m, const u32* z0, const u32* z1, u32* d0, u32* d1, u32* d2, std::size_t count);
+
+    /// Base conversion: out_t = (sum_i y_i factors_t[i] + small small_factor_t + q_t 2^32) / 2^32 mod q_t, below 3 q_t,
+    /// in Montgomery reduction (factors carry the 2^32 where wanted). y_i in (-2^29, 2^29); `small` may be null, else
+    /// |small| <= 16. At most max_conversion_sources sources.
+    void (*convert)(const i32* const* y, int sources, const i32* small, const ConversionTarget* targets,
+                    int target_count, std::size_t begin, std::size_t end);
+    /// out = round(sum_i y_i reciprocals[i] / 2^58), for centred y_i: the quotient that an exact conversion subtracts.
+    /// reciprocals[i] = round(2^58 / q_i).
+    void (*quotient)(const i32* const* y, const i32* reciprocals, int sources, i32* out, std::size_t count);
+
+    /// out0 = (constant add0 + sum_j digits_j key0_j) / 2^32, out1 = sum_j digits_j key1_j / 2^32 (+ constant add1), in
+    /// [0, q). digits in [0, q), keys in [0, q); add0/add1 in [0, q) or null; constant in [0, q).
+    void (*inner_product)(const Modulus& m, const u32* const* digits, const u32* const* key0, const u32* const* key1,
+                          int digit_count, const u32* add0, const u32* add1, u32 constant, u32* out0, u32* out1,
+                          std::size_t count);
+
+    /// Splits two rows of residues x = lo + 2^16 hi, lo in [-2^15, 2^15), hi in [0, 2^14], into pairs of 16-bit
+    /// numbers: out[n] = (lo_a[n], lo_b[n]), out[count + n] = (hi_a[n], hi_b[n]), a in the low half. b may be null
+    /// (zeros).
+    void (*pack_pair)(const u32* a, const u32* b, u32* out, std::size_t count);
+    /// Integer matrix product over packed panels: outs[o][n] = sum_k weight[o][k] x[k][n] mod q, in [0, q), for o in
+    /// [0, outputs). weights: [ceil(outputs / product_block)][pairs][product_block] pairs of int16, pairs running
+    /// through the panels in order. Requires sum_k |weight[o][k]| < 2^16. count is a multiple of 4, panels hold 2 count
+    /// words a pair.
+    void (*matrix_product)(const Modulus& m, const Panel* panels, int panel_count, const u32* weights, int outputs,
+                           u32* const* outs, std::size_t count);
+
+    /// out = (x - v) f + bias mod q, in [0, q); x, bias in [0, q), v below 3 q. out may be x.
+    void (*subtract_scale)(const Modulus& m, Factor f, u32 bias, const u32* x, const u32* v, u32* out,
+                           std::size_t count);
+};
+
+/// Always there, and what the others are compared with.
+const Kernels& scalar_kernels();
+/// Null when this build or this processor lacks the instructions.
+const Kernels* avx2_kernels();
+const Kernels* avx512_kernels();
+
+/// All variants that run on this processor, scalar first, fastest last.
+std::vector<const Kernels*> available_kernels();
+/// The fastest, or the one named by the environment variable OBSCURA_ISA (scalar, avx2, avx512).
+/// Throws Error(usage) if that names an unknown variant or one that this processor cannot run.
+const Kernels& default_kernels();
+
+}  // namespace obscura::ring

@@ -1,0 +1,207 @@
+#include <algorithm>
+#include <cassert>
+#include <vector>
+
+#include "ring/kernels/kernels.hpp"
+
+/// The reference: each function is its definition, with no regard to speed beyond that.
+namespace obscura::ring {
+
+namespace {
+
+u32 reduce(u32 v, u32 q) {
+    return v % q;
+}
+
+i32 centre(u32 v, u32 q) {
+    return v > q / 2 ? static_cast<i32>(v) - static_cast<i32>(q) : static_cast<i32>(v);
+}
+
+u32 montgomery(u32 a, u32 b, const Modulus& m) {
+    return montgomery_reduce(static_cast<u64>(a) * b, m) % m.q;
+}
+
+/// Twiddle of the node with index `node` of depth `depth`, from either table.
+struct Twiddles {
+    const NttTable& t;
+    bool inverse;
+    Factor at(u32 depth, u32 node) const {
+        const u32 n = 1u << t.log_degree, tail_depth = static_cast<u32>(t.log_degree) - 5;
+        if (depth < tail_depth) {
+            const u32 i = (1u << depth) + node;
+            return inverse ? Factor{t.inverse_tree[i], t.inverse_tree_quotient[i]}
+                           : Factor{t.tree[i], t.tree_quotient[i]};
+        }
+        const u32 s = depth - tail_depth, chunk = n / order_chunks;
+        const u32 block = node >> s, j = node & ((1u << s) - 1);
+        const u32 i = ((1u << s) - 1) * (n / 32) + (((block / chunk) << s) + j) * chunk + block % chunk;
+        return inverse ? Factor{t.inverse_tail[i], t.inverse_tail_quotient[i]} : Factor{t.tail[i], t.tail_quotient[i]};
+    }
+};
+
+void ntt_forward(const NttTable& t, const u32* in, u32* out) {
+    const u32 q = t.modulus.q, n = 1u << t.log_degree, i = t.imaginary.value;
+    std::vector<u32> a(n);
+    a[0] = reduce(in[0], q);
+    for (u32 j = 1; j < n / 2; ++j) {
+        const u32 x = reduce(in[j], q), y = mul_mod(reduce(in[n - j], q), i, q);
+        a[j] = sub_mod(x, y, q);
+        a[n - j] = add_mod(x, y, q);  // times -I by the first twiddle
+    }
+    a[n / 2] = mul_mod(reduce(in[n / 2], q), i + 1, q);
+    const Twiddles twiddles{t, false};
+    for (u32 depth = 0; depth < static_cast<u32>(t.log_degree); ++depth) {
+        const u32 half = n >> (depth + 1);
+        for (u32 node = 0; node < (1u << depth); ++node) {
+            const u32 w = twiddles.at(depth, node).value;
+            for (u32 j = 2 * node * half; j < (2 * node + 1) * half; ++j) {
+                const u32 x = a[j], y = mul_mod(a[j + half], w, q);
+                a[j] = add_mod(x, y, q);
+                a[j + half] = sub_mod(x, y, q);
+            }
+        }
+    }
+    for (u32 leaf = 0; leaf < n; ++leaf) out[leaf_position(leaf, t.log_degree)] = a[leaf];
+}
+
+void ntt_inverse(const NttTable& t, const InverseScale& scale, const u32* in, u32* out) {
+    const u32 q = t.modulus.q, n = 1u << t.log_degree;
+    std::vector<u32> a(n);
+    for (u32 leaf = 0; leaf < n; ++leaf) a[leaf] = reduce(in[leaf_position(leaf, t.log_degree)], q);
+    const Twiddles twiddles{t, true};
+    for (u32 depth = static_cast<u32>(t.log_degree); depth-- > 0;) {
+        const u32 half = n >> (depth + 1);
+        for (u32 node = 0; node < (1u << depth); ++node) {
+            const u32 w = twiddles.at(depth, node).value;
+            for (u32 j = 2 * node * half; j < (2 * node + 1) * half; ++j) {
+                const u32 x = a[j], y = a[j + half];
+                a[j] = add_mod(x, y, q);
+                a[j + half] = mul_mod(sub_mod(x, y, q), w, q);
+            }
+        }
+    }
+    out[0] = mul_mod(a[0], scale.constant.value, q);
+    out[n / 2] = mul_mod(a[n / 2], scale.middle.value, q);
+    for (u32 j = 1; j < n / 2; ++j) {
+        const u32 x = a[j], y = a[n - j];
+        out[j] = mul_mod(add_mod(x, y, q), scale.even.value, q);
+        out[n - j] = mul_mod(sub_mod(x, y, q), scale.odd.value, q);
+    }
+}
+
+void ntt_inverse_centred(const NttTable& t, const InverseScale& scale, const u32* in, i32* out) {
+    const std::size_t n = std::size_t{1} << t.log_degree;
+    std::vector<u32> a(n);
+    ntt_inverse(t, scale, in, a.data());
+    for (std::size_t i = 0; i < n; ++i) out[i] = centre(a[i], t.modulus.q);
+}
+
+void scale_centred(const Modulus& m, Factor f, const u32* a, i32* out, std::size_t count) {
+    for (std::size_t i = 0; i < count; ++i) out[i] = centre(mul_mod(a[i], f.value, m.q), m.q);
+}
+
+void scale(const Modulus& m, Factor f, const u32* a, u32* out, std::size_t count) {
+    for (std::size_t i = 0; i < count; ++i) out[i] = mul_mod(a[i], f.value, m.q);
+}
+
+void add(u32 q, const u32* a, const u32* b, u32* out, std::size_t count) {
+    for (std::size_t i = 0; i < count; ++i) out[i] = add_mod(a[i], b[i], q);
+}
+
+void multiply(const Modulus& m, const u32* a, const u32* b, u32* out, std::size_t count) {
+    for (std::size_t i = 0; i < count; ++i) out[i] = montgomery(a[i], b[i], m);
+}
+
+void square(const Modulus& m, const u32* z0, const u32* z1, u32* d0, u32* d1, u32* d2, std::size_t count) {
+    for (std::size_t i = 0; i < count; ++i) {
+        const u32 x = z0[i], y = z1[i], xy = montgomery(x, y, m);
+        d2[i] = montgomery(y, y, m);
+        d0[i] = montgomery(x, x, m);
+        d1[i] = add_mod(xy, xy, m.q);
+    }
+}
+
+void convert(const i32* const* y, int sources, const i32* small, const ConversionTarget* targets, int target_count,
+             std::size_t begin, std::size_t end) {
+    assert(sources <= max_conversion_sources);
+    for (int t = 0; t < target_count; ++t) {
+        const ConversionTarget& target = targets[t];
+        for (std::size_t n = begin; n < end; ++n) {
+            i64 sum = static_cast<i64>(static_cast<u64>(target.modulus->q) << 32);
+            for (int i = 0; i < sources; ++i) sum += static_cast<i64>(y[i][n]) * target.factors[i];
+            if (small) sum += static_cast<i64>(small[n]) * target.small_factor;
+            target.out[n] = montgomery_reduce(static_cast<u64>(sum), *target.modulus);
+        }
+    }
+}
+
+void quotient(const i32* const* y, const i32* reciprocals, int sources, i32* out, std::size_t count) {
+    for (std::size_t n = 0; n < count; ++n) {
+        i64 sum = i64{1} << 57;
+        for (int i = 0; i < sources; ++i) sum += static_cast<i64>(y[i][n]) * reciprocals[i];
+        out[n] = static_cast<i32>(sum >> 58);
+    }
+}
+
+void inner_product(const Modulus& m, const u32* const* digits, const u32* const* key0, const u32* const* key1,
+                   int digit_count, const u32* add0, const u32* add1, u32 constant, u32* out0, u32* out1,
+                   std::size_t count) {
+    assert(digit_count <= max_inner_digits);
+    for (std::size_t n = 0; n < count; ++n) {
+        u64 sum0 = add0 ? static_cast<u64>(add0[n]) * constant : 0,
+            sum1 = add1 ? static_cast<u64>(add1[n]) * constant : 0;
+        for (int j = 0; j < digit_count; ++j) {
+            sum0 += static_cast<u64>(digits[j][n]) * key0[j][n];
+            sum1 += static_cast<u64>(digits[j][n]) * key1[j][n];
+        }
+        out0[n] = montgomery_reduce(sum0, m) % m.q;
+        out1[n] = montgomery_reduce(sum1, m) % m.q;
+    }
+}
+
+void pack_pair(const u32* a, const u32* b, u32* out, std::size_t count) {
+    for (std::size_t n = 0; n < count; ++n) {
+        const u32 x = a[n], y = b ? b[n] : 0;
+        out[n] = (x & 0xffff) | (y << 16);
+        out[count + n] = ((x + 0x8000) >> 16) | ((y + 0x8000) & 0xffff0000u);
+    }
+}
+
+void matrix_product(const Modulus& m, const Panel* panels, int panel_count, const u32* weights, int outputs,
+                    u32* const* outs, std::size_t count) {
+    int pairs = 0;
+    for (int p = 0; p < panel_count; ++p) pairs += panels[p].pairs;
+    for (int o = 0; o < outputs; ++o) {
+        const u32* w =
+            weights + static_cast<std::size_t>(o / product_block) * pairs * product_block + o % product_block;
+        for (std::size_t n = 0; n < count; ++n) {
+            i32 low = 0, high = 0;
+            const u32* weight = w;
+            for (int p = 0; p < panel_count; ++p)
+                for (int k = 0; k < panels[p].pairs; ++k, weight += product_block) {
+                    const u32 lo = panels[p].data[2 * count * k + n], hi = panels[p].data[2 * count * k + count + n];
+                    const i32 wa = static_cast<std::int16_t>(*weight & 0xffff),
+                              wb = static_cast<std::int16_t>(*weight >> 16);
+                    low += static_cast<std::int16_t>(lo & 0xffff) * wa + static_cast<std::int16_t>(lo >> 16) * wb;
+                    high += static_cast<std::int16_t>(hi & 0xffff) * wa + static_cast<std::int16_t>(hi >> 16) * wb;
+                }
+            outs[o][n] = reduce_signed(static_cast<i64>(high) * 65536 + low, m.q);
+        }
+    }
+}
+
+void subtract_scale(const Modulus& m, Factor f, u32 bias, const u32* x, const u32* v, u32* out, std::size_t count) {
+    for (std::size_t n = 0; n < count; ++n)
+        out[n] = add_mod(mul_mod(sub_mod(x[n], reduce(v[n], m.q), m.q), f.value, m.q), bias, m.q);
+}
+
+}  // namespace
+
+const Kernels& scalar_kernels() {
+    static const Kernels kernels{
+        "scalar", 9,      ntt_forward, ntt_inverse, ntt_inverse_centred, scale_centred, scale,          add,
+        multiply, square, convert,     quotient,    inner_product,       pack_pair,     matrix_product, subtract_scale};
+    return kernels;
+}
+
+}  // namespace obscura::ring

@@ -1,0 +1,134 @@
+#pragma once
+
+#include "ring/kernels/column_zero.hpp"
+#include "ring/kernels/simd/butterflies.inc.hpp"
+
+/// Forward transform: one pass over the whole array (fold and three stages), then everything else class by class, in
+/// cache: passes of two or three stages, and a last pass over tiles of 32 x lanes words that transposes them.
+namespace obscura::ring {
+namespace {
+
+/// Columns [j, j + lanes) together with their mirror images: fold, then three stages on both.
+/// Neither pass reads what another iteration wrote, so in == out is fine; column N/16, its own mirror image, is
+/// computed twice, with the same result.
+inline void forward_fold_pass(const NttTable& t, const u32* in, u32* out) {
+    const int n = 1 << t.log_degree, stride = n / order_classes;
+    const Bounds m = bounds_of(t.modulus.q);
+    const Twiddle imaginary = broadcast(t.imaginary);
+    const SegmentTwiddles<3> twiddles(t.tree.data(), t.tree_quotient.data(), 1);
+    u32 column_zero[order_classes];
+    forward_column_zero(t, in, column_zero);
+    for (int j = 1; j < n / 16; j += lanes) {
+        const int mirror = stride - j - (lanes - 1);  // the last of the mirrored columns is stride - j
+        Vec x[8], y[8];
+        unroll<0, 4>([&](auto row) __attribute__((always_inline)) {
+            constexpr int k = row.value;
+            const auto fold = [&](Vec & low, Vec & high) __attribute__((always_inline)) {
+                const Vec a = reduce_once(low, m.two_q), b = multiply_lazy(high, imaginary, m.q);
+                low = sub(add(a, m.two_q), b);
+                high = add(a, b);
+            };
+            x[k] = load(in + j + k * stride);
+            y[7 - k] = load_reversed(in + mirror + (7 - k) * stride);
+            fold(x[k], y[7 - k]);
+            y[k] = load_reversed(in + mirror + k * stride);
+            x[7 - k] = load(in + j + (7 - k) * stride);
+            fold(y[k], x[7 - k]);
+        });
+        forward_butterflies<3>(x, twiddles, m);
+        unroll<0, 8>([&](auto k) __attribute__((always_inline)) { store(out + j + k.value * stride, x[k.value]); });
+        forward_butterflies<3>(y, twiddles, m);
+        unroll<0, 8>([&](auto k) __attribute__((always_inline)) {
+            store_reversed(out + mirror + k.value * stride, y[k.value]);
+        });
+    }
+    for (int k = 0; k < order_classes; ++k) out[k * stride] = column_zero[k];
+}
+
+/// `Stages` stages of all segments of one class block; `root` is the tree node of the first.
+template <int Stages>
+inline void forward_tree_pass(const NttTable& t, const Bounds& m, int root, int segments, int size, const u32* in,
+                              u32* out) {
+    const int step = size >> Stages;
+    for (int s = 0; s < segments; ++s, in += size, out += size) {
+        const SegmentTwiddles<Stages> twiddles(t.tree.data(), t.tree_quotient.data(), root + s);
+        for (int j = 0; j < step; j += lanes) {
+            Vec x[1 << Stages];
+            unroll<0, 1 << Stages>([&](auto k)
+                                       __attribute__((always_inline)) { x[k.value] = load(in + j + k.value * step); });
+            forward_butterflies<Stages>(x, twiddles, m);
+            unroll<0, 1 << Stages>([&](auto k)
+                                       __attribute__((always_inline)) { store(out + j + k.value * step, x[k.value]); });
+        }
+    }
+}
+
+/// The last five stages of `lanes` blocks of 32 leaves, leaf by leaf in rows; results in evaluation order.
+inline void forward_tail(const NttTable& t, const Bounds& m, const Geometry& g, int class_index, int block, Vec* rows,
+                         u32* out) {
+    const auto twiddle = [&](int stage, int node) __attribute__((always_inline)) {
+        const int at = tail_index(g, class_index, stage, node) + block;
+        return load_twiddle(t.tail.data() + at, t.tail_quotient.data() + at);
+    };
+    for (int r = 0; r < 8; ++r) {
+        Vec x[4] = {rows[r], rows[r + 8], rows[r + 16], rows[r + 24]};
+        forward_butterflies<2>(x, twiddle, m);
+        for (int k = 0; k < 4; ++k) rows[r + 8 * k] = x[k];
+    }
+    for (int part = 0; part < 4; ++part) {
+        const auto part_twiddle = [&](int stage, int node) __attribute__((always_inline)) {
+            return twiddle(stage + 2, (part << stage) + node);
+        };
+        Vec x[8];
+        unroll<0, 8>([&](auto k) __attribute__((always_inline)) { x[k.value] = rows[8 * part + k.value]; });
+        forward_butterflies<3>(x, part_twiddle, m);
+        unroll<0, 8>([&](auto k) __attribute__((always_inline)) {
+            store(out + (8 * part + k.value) * g.chunk, reduce_once(reduce_once(x[k.value], m.two_q), m.q));
+        });
+    }
+}
+
+inline void forward_tile_pass(const NttTable& t, const Bounds& m, const Geometry& g, int class_index, int root,
+                              const u32* in, u32* out) {
+    for (int block = 0; block < g.chunk; block += lanes, ++root, in += 32 * lanes, out += lanes) {
+        const SegmentTwiddles<lanes_log> twiddles(t.tree.data(), t.tree_quotient.data(), root);
+        Vec rows[32];
+        for (int r = 0; r < 32; r += lanes) {
+            Vec x[lanes];
+            unroll<0, lanes>([&](auto k) __attribute__((always_inline)) { x[k.value] = load(in + r + k.value * 32); });
+            forward_butterflies<lanes_log>(x, twiddles, m);
+            transpose(x);
+            unroll<0, lanes>([&](auto k) __attribute__((always_inline)) { rows[r + k.value] = x[k.value]; });
+        }
+        forward_tail(t, m, g, class_index, block, rows, out);
+    }
+}
+
+inline void ntt_forward(const NttTable& t, const u32* in, u32* out) {
+    const Geometry g(t.log_degree);
+    if (g.class_stages < 0) return scalar_kernels().ntt_forward(t, in, out);
+    const Bounds m = bounds_of(t.modulus.q);
+    forward_fold_pass(t, in, out);
+    alignas(64) u32 work[max_class_size];
+    for (int c = 0; c < order_classes; ++c) {
+        u32* block = out + c * g.class_size;
+        const u32* from = block;
+        int done = 0;
+        while (done < g.class_stages) {
+            const int stages = next_stages(g.class_stages - done), segments = 1 << done;
+            const auto pass = stages == 1   ? forward_tree_pass<1>
+                              : stages == 2 ? forward_tree_pass<2>
+                                            : forward_tree_pass<3>;
+            pass(t, m, (order_classes + c) << done, segments, g.class_size >> done, from, work);
+            from = work;
+            done += stages;
+        }
+        if (from == block) {  // no pass moved it, and the tile pass cannot work in place
+            for (int i = 0; i < g.class_size; i += lanes) store(work + i, load(block + i));
+        }
+        forward_tile_pass(t, m, g, c, (order_classes + c) << done, work, block);
+    }
+}
+
+}  // namespace
+}  // namespace obscura::ring

@@ -1,0 +1,100 @@
+#pragma once
+
+#include "ring/kernels/simd/arithmetic.inc.hpp"
+
+/// Functions of one word at a time. Counts that are no multiple of the vector width occur in tiny rings only and go to
+/// the scalar functions.
+namespace obscura::ring {
+namespace {
+
+inline bool whole_vectors(std::size_t count) {
+    return count % lanes == 0;
+}
+
+/// Vectors of the constants of Montgomery reduction.
+struct Reducer {
+    Vec q, two_q, neg_inverse;
+    explicit Reducer(const Modulus& m)
+        : q(broadcast(m.q)), two_q(broadcast(2 * m.q)), neg_inverse(broadcast(m.neg_inverse)) {}
+    /// t / 2^32 mod q in [0, q), for t < q 2^32.
+    Vec full(Wide t) const { return reduce_once(montgomery_lazy(t, neg_inverse, q), q); }
+    /// The same for t < 2^63.
+    Vec full_from_63_bits(Wide t) const {
+        return reduce_once(reduce_once(montgomery_lazy(t, neg_inverse, q), two_q), q);
+    }
+};
+
+inline void scale_centred(const Modulus& m, Factor f, const u32* a, i32* out, std::size_t count) {
+    if (!whole_vectors(count)) return scalar_kernels().scale_centred(m, f, a, out, count);
+    const Vec q = broadcast(m.q), half = broadcast(m.q / 2);
+    const Twiddle w = broadcast(f);
+    for (std::size_t i = 0; i < count; i += lanes) store(out + i, centre(multiply_full(load(a + i), w, q), q, half));
+}
+
+inline void scale(const Modulus& m, Factor f, const u32* a, u32* out, std::size_t count) {
+    if (!whole_vectors(count)) return scalar_kernels().scale(m, f, a, out, count);
+    const Vec q = broadcast(m.q);
+    const Twiddle w = broadcast(f);
+    for (std::size_t i = 0; i < count; i += lanes) store(out + i, multiply_full(load(a + i), w, q));
+}
+
+inline void add_rows(u32 q, const u32* a, const u32* b, u32* out, std::size_t count) {
+    if (!whole_vectors(count)) return scalar_kernels().add(q, a, b, out, count);
+    const Vec modulus = broadcast(q);
+    for (std::size_t i = 0; i < count; i += lanes) store(out + i, add_mod_q(load(a + i), load(b + i), modulus));
+}
+
+inline void multiply(const Modulus& m, const u32* a, const u32* b, u32* out, std::size_t count) {
+    if (!whole_vectors(count)) return scalar_kernels().multiply(m, a, b, out, count);
+    const Reducer r(m);
+    for (std::size_t i = 0; i < count; i += lanes) store(out + i, r.full(multiply_wide(load(a + i), load(b + i))));
+}
+
+inline void square(const Modulus& m, const u32* z0, const u32* z1, u32* d0, u32* d1, u32* d2, std::size_t count) {
+    if (!whole_vectors(count)) return scalar_kernels().square(m, z0, z1, d0, d1, d2, count);
+    const Reducer r(m);
+    for (std::size_t i = 0; i < count; i += lanes) {
+        const Vec x = load(z0 + i), y = load(z1 + i);
+        const Vec cross = r.full(multiply_wide(x, y));
+        store(d2 + i, r.full(multiply_wide(y, y)));
+        store(d0 + i, r.full(multiply_wide(x, x)));
+        store(d1 + i, add_mod_q(cross, cross, r.q));
+    }
+}
+
+inline void subtract_scale(const Modulus& m, Factor f, u32 bias, const u32* x, const u32* v, u32* out,
+                           std::size_t count) {
+    if (!whole_vectors(count)) return scalar_kernels().subtract_scale(m, f, bias, x, v, out, count);
+    const Vec q = broadcast(m.q), constant = broadcast(bias);
+    const Twiddle w = broadcast(f);
+    for (std::size_t i = 0; i < count; i += lanes) {
+        const Vec difference = sub(add(load(x + i), q), load(v + i));
+        // the product is below 2q and the bias below q: one subtraction of q from the former, one from the sum
+        store(out + i, add_mod_q(multiply_full(difference, w, q), constant, q));
+    }
+}
+
+inline void inner_product(const Modulus& m, const u32* const* digits, const u32* const* key0, const u32* const* key1,
+                          int digit_count, const u32* add0, const u32* add1, u32 constant, u32* out0, u32* out1,
+                          std::size_t count) {
+    if (!whole_vectors(count))
+        return scalar_kernels().inner_product(m, digits, key0, key1, digit_count, add0, add1, constant, out0, out1,
+                                              count);
+    const Reducer r(m);
+    const Vec factor = broadcast(constant);
+    for (std::size_t i = 0; i < count; i += lanes) {
+        Wide sum0{zero(), zero()}, sum1{zero(), zero()};
+        if (add0) sum0 = multiply_wide(load(add0 + i), factor);
+        if (add1) sum1 = multiply_wide(load(add1 + i), factor);
+        for (int j = 0; j < digit_count; ++j) {
+            const Vec digit = load(digits[j] + i);
+            sum0 = add(sum0, multiply_wide(digit, load(key0[j] + i)));
+            sum1 = add(sum1, multiply_wide(digit, load(key1[j] + i)));
+        }
+        store(out0 + i, r.full_from_63_bits(sum0));
+        store(out1 + i, r.full_from_63_bits(sum1));
+    }
+}
+
+}  // namespace
+}  // namespace obscura::ring

@@ -1,0 +1,20 @@
+#pragma once
+
+#include "ring/kernels/simd/conversion.inc.hpp"
+#include "ring/kernels/simd/ntt_forward.inc.hpp"
+#include "ring/kernels/simd/ntt_inverse.inc.hpp"
+#include "ring/kernels/simd/product.inc.hpp"
+
+/// The table of the vector functions above for the instruction set whose vector header was included first.
+namespace obscura::ring {
+namespace {
+
+constexpr Kernels vector_kernels(const char* name) {
+    return {name,          8 + lanes_log, ntt_forward,   ntt_inverse, ntt_inverse_centred,
+            scale_centred, scale,         add_rows,      multiply,    square,
+            convert,       quotient,      inner_product, pack_pair,   matrix_product,
+            subtract_scale};
+}
+
+}  // namespace
+}  // namespace obscura::ring

@@ -1,0 +1,12 @@
+#pragma once
+
+#include "ring/kernels/kernels.hpp"
+
+/// The tables of the files compiled for one instruction set each. They are constants, so that nothing of those files
+/// runs before the processor was asked; only dispatch.cpp uses them.
+namespace obscura::ring {
+
+extern const Kernels avx2_variant;
+extern const Kernels avx512_variant;
+
+}  // namespace obscura::ring

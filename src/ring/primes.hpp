@@ -1,0 +1,17 @@
+#pragma once
+
+#include <cstdint>
+#include <vector>
+
+namespace obscura::ring {
+
+/// Primes are below 2^30 so that the lazy butterflies of the transform hold values up to 4q in 32-bit lanes.
+inline constexpr int prime_bits = 30;
+
+bool is_prime(std::uint64_t n);
+
+/// The `count` largest primes below 2^30 that are 1 mod 4N, largest first.
+/// Throws Error(range) if there are fewer.
+std::vector<std::uint32_t> ntt_primes(int log_degree, int count);
+
+}  // namespace obscura::ring

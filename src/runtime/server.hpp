@@ -1,0 +1,43 @@
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "base/progress.hpp"
+#include "plan/plan.hpp"
+
+/// What the server does. Nothing reachable from here can read a secret key.
+namespace obscura::runtime {
+
+struct LayerReport {
+    std::string name;
+    double seconds = 0;
+    double relinearise_seconds = 0;  ///< squares and their key switching
+    double rotate_seconds = 0;       ///< digits of hoisted rotations
+    double product_seconds = 0;      ///< rotation keys' inner products and the integer matrix product
+    double finish_seconds = 0;       ///< division by P and the last prime
+};
+
+struct InferenceReport {
+    double seconds = 0;                    ///< evaluation, without reading files
+    double load_seconds = 0;               ///< reading and expanding keys and ciphertexts
+    std::uint64_t peak_limb_bytes = 0;     ///< largest amount of residue memory in use
+    std::uint64_t peak_process_bytes = 0;  ///< peak resident set of the process
+    std::uint64_t request_bytes = 0;
+    std::uint64_t response_bytes = 0;
+    int images = 0;
+    std::string kernels;  ///< "scalar", "avx2" or "avx512"
+    std::vector<LayerReport> layers;
+};
+
+struct InferenceOptions {
+    int threads = 0;  ///< 0: all cores
+};
+
+/// Runs the plan on an encrypted batch. Throws Error(format) if files belong to different plans, Error(security) if a
+/// secret key is passed, Error(cancelled) when progress says so; then no response file is left.
+InferenceReport infer(const plan::Plan& plan, const std::string& evaluation_path, const std::string& request_path,
+                      const std::string& response_path, const InferenceOptions& options, Progress& progress);
+
+}  // namespace obscura::runtime
