@@ -1,7 +1,7 @@
 """Quadratic activations.  At inference each is y = a z^2 + b z + c per channel, one encrypted multiplication.
 
 Completing the square, a z^2 + b z + c = a v^2 + k with v = z + b / 2a; v is the number that is squared under
-encryption, so |v| is what has to stay in range.  `RangeControl` watches and bounds it while training.
+encryption, so |v| is what has to stay in range; range_control.py watches and bounds it.
 """
 
 import math
@@ -9,8 +9,6 @@ import math
 import torch
 from torch import nn
 import torch.nn.functional as F
-
-from .range_control import RangeControl
 
 ACTIVATIONS = ("hermite", "quadratic", "relu")
 HERMITE_RELU = (1 / math.sqrt(2 * math.pi), 0.5, 1 / math.sqrt(4 * math.pi))  # ReLU in the basis h0, h1, h2
@@ -22,14 +20,17 @@ def _channels(values: torch.Tensor) -> torch.Tensor:
 
 
 class Quadratic(nn.Module):
-    """What the quadratic activations share: the completed square and the range control.
+    """What the quadratic activations share: the completed square, the warm-up and the range control.
 
-    A subclass gives `coefficients()` -> (a, b, c), each [C], and `spread()` -> (mean, deviation) of its input.
+    A subclass gives `coefficients()` -> (a, b, c), each [C]; `spread()` -> (mean, deviation) of its input, each [C];
+    `curve(z)`, the activation by batch statistics, and `ramp(z)`, its ReLU form.
+    `mix` goes from 0 (ReLU) to 1 (quadratic) while a network warms up; afterwards it stays 1.
     """
 
     def __init__(self):
         super().__init__()
-        self.control: RangeControl | None = None  # set by RangeControl.attach
+        self.control = None  # the RangeControl that watches this activation, if any
+        self.mix = 1.0
 
     def completed_square(self):
         """(a, shift, k), each [C]: y = a (z + shift)^2 + k."""
@@ -37,23 +38,22 @@ class Quadratic(nn.Module):
         shift = b / (2 * a)
         return a, shift, c - a * shift * shift
 
-    def reference_rms(self) -> torch.Tensor:
-        """rms of v = z + shift per channel [C] by the running statistics."""
+    def expected_rms(self) -> torch.Tensor:
+        """rms of v = z + shift per channel [C], by the running statistics."""
         mean, deviation = self.spread()
         _, shift, _ = self.completed_square()
         return (deviation.square() + (mean + shift).square()).sqrt().detach()
 
     def forward(self, z: torch.Tensor) -> torch.Tensor:
         """z [N, C, H, W] to the same shape."""
-        if self.control is not None and self.control.active:
-            z = self.control.bound(self, z)
+        if self.control is not None:
+            z = self.control.watch(self, z)
+        if self.training and self.mix < 1:
+            return torch.lerp(self.ramp(z), self.curve(z), self.mix)
         if self.training:
-            return self.forward_training(z)
+            return self.curve(z)
         a, shift, k = self.completed_square()
-        v = z + _channels(shift)
-        if self.control is not None and self.control.recording:
-            self.control.record(self, v)
-        return torch.addcmul(_channels(k), v * v, _channels(a))
+        return torch.addcmul(_channels(k), (z + _channels(shift)).square(), _channels(a))
 
 
 class Hermite(Quadratic):
@@ -70,10 +70,14 @@ class Hermite(Quadratic):
         self.gain = nn.Parameter(torch.ones(channels))
         self.offset = nn.Parameter(torch.zeros(channels))
 
-    def forward_training(self, z):
+    def curve(self, z):
         h0, h1, h2 = HERMITE_RELU
         square = self.square_norm((z * z - 1) / math.sqrt(2))
         return _channels(self.gain) * (h0 + h1 * self.linear_norm(z) + h2 * square) + _channels(self.offset)
+
+    def ramp(self, z):
+        mean, deviation = z.mean((0, 2, 3), keepdim=True), z.std((0, 2, 3), keepdim=True)
+        return _channels(self.gain) * F.relu((z - mean) / deviation.clamp_min(1e-3)) + _channels(self.offset)
 
     def _deviations(self):
         return [(norm.running_var + norm.eps).sqrt() for norm in (self.linear_norm, self.square_norm)]
@@ -101,21 +105,19 @@ class Hermite(Quadratic):
 
 
 class FixedQuadratic(Quadratic):
-    """Batch normalisation, then one fixed quadratic fit of ReLU on [-2, 2] (arXiv 2509.22857).
-
-    `mix` goes from 0 (plain ReLU) to 1 (the quadratic) during warm-up; the range penalty does the rest.
-    """
+    """Batch normalisation, then one fixed quadratic fit of ReLU on [-2, 2] (arXiv 2509.22857)."""
 
     def __init__(self, channels: int):
         super().__init__()
         self.norm = nn.BatchNorm2d(channels)
-        self.register_buffer("mix", torch.ones(()))
 
-    def forward_training(self, z):
+    def curve(self, z):
         a, b, c = FIXED_RELU
         h = self.norm(z)
-        curve = a * h * h + b * h + c
-        return curve if self.mix >= 1 else torch.lerp(F.relu(h), curve, self.mix)
+        return (a * h + b) * h + c
+
+    def ramp(self, z):
+        return F.relu(F.batch_norm(z, None, None, self.norm.weight, self.norm.bias, training=True))
 
     def _affine(self):
         scale = self.norm.weight / (self.norm.running_var + self.norm.eps).sqrt()

@@ -9,7 +9,10 @@ Needs quadratic activations and raster padding (a constant passes through a conv
 import torch
 import torch.nn.functional as F
 
+from .activations import Quadratic
+from .networks.resnet import ResNet
 from .padding import raster_pad
+from .range_control import RangeControl
 
 
 class BoundedSquare(torch.autograd.Function):
@@ -52,48 +55,53 @@ class _Wave:
 
 
 class FoldedResNet:
-    """Runs `network` (a ResNet with quadratic activations and raster padding) in folded form.
+    """Runs a ResNet with quadratic activations and raster padding in folded form, watched by its RangeControl.
 
-    forward(pixels) -> (logits [N, classes], peaks [layers, N] in multiples of rms(v)).  `reference` holds rms(v)
-    per layer; measure it with `measure` on typical images, because the running statistics age while weights move.
+    Peaks go to the control as in the unfolded form; clamping follows the control too.
     """
 
-    def __init__(self, network, limit: float, clamp: float):
-        self.network, self.limit, self.clamp = network, limit, clamp
-        self.activations = [network.stem_act] + [act for block in network.blocks for act in (block.act1, block.act2)]
-        self.reference = [activation.reference_rms() for activation in self.activations]
+    def __init__(self, network: ResNet, control: RangeControl):
+        self.network, self.control = network, control
 
-    def forward(self, pixels: torch.Tensor):
+    @staticmethod
+    def supports(network) -> bool:
+        return isinstance(network, ResNet) and isinstance(network.stem_act, Quadratic) and network.stem.padding == "raster"
+
+    def __call__(self, pixels: torch.Tensor) -> torch.Tensor:
+        """pixels [N, colours, H, W] (0..255) to logits [N, classes]."""
         network = self.network
-        self._peaks, self._noise_free = [], True
-        x = network.pixels(pixels)
         ones = torch.ones_like(network.pixels.scale)
-        wave = self._activate(network.stem_act, *self._linear(_Wave(x, ones, 0 * ones), network.stem))
+        wave = _Wave(network.pixels(pixels), ones, torch.zeros_like(ones))
+        wave = self._activate(network.stem_act, *self._weights(wave, network.stem))
         for block in network.blocks:
-            inner = self._activate(block.act1, *self._linear(wave, block.conv1))
-            z, bias = self._linear(inner, block.conv2, block.norm2)
-            if block.shortcut is None:
-                z, bias = torch.addcmul(z, wave.u, wave.a.view(1, -1, 1, 1)), bias + wave.k
-            else:
-                skip, skip_bias = self._linear(wave, block.shortcut, block.shortcut_norm)
-                z, bias = z + skip, bias + skip_bias
-            wave = self._activate(block.act2, z, bias)
-        features = wave.u.mean((2, 3)) * wave.a + wave.k
-        return network.head(features), torch.stack(self._peaks)
+            inner = self._activate(block.act1, *self._weights(wave, block.conv1))
+            wave = self._activate(block.act2, *self._weights(inner, block.conv2, block.norm2), block, wave)
+        return network.head(wave.u.mean((2, 3)) * wave.a + wave.k)
 
-    def _linear(self, wave: _Wave, conv, norm=None):
-        """The convolution of a wave without its constant, and that constant per output channel."""
+    def _weights(self, wave: _Wave, conv, norm=None):
+        """(wave, conv, weight without the wave's scale, constant per output channel, the wave's included)."""
         weight, constant = conv.weight, 0.0
         if norm is not None:
             scale = norm.weight / (norm.running_var + norm.eps).sqrt()
             weight, constant = weight * scale.view(-1, 1, 1, 1), norm.bias - norm.running_mean * scale
-        constant = constant + weight.sum((2, 3)) @ wave.k
-        x = raster_pad(wave.u) if weight.shape[-1] == 3 else wave.u
-        return F.conv2d(x, weight * wave.a.view(1, -1, 1, 1), stride=conv.stride), constant
+        return wave, conv, weight, constant + weight.sum((2, 3)) @ wave.k
 
-    def _activate(self, activation, z, bias) -> _Wave:
+    def _activate(self, activation, wave, conv, weight, constant, block=None, skip=None) -> _Wave:
         a, shift, k = activation.completed_square()
-        v = z + (bias + shift).view(1, -1, 1, 1)
-        u, peak = BoundedSquare.apply(v, self.reference[len(self._peaks)], self.limit, self.clamp)
-        self._peaks.append(peak)
+        bias = constant + shift
+        if block is not None and block.shortcut is not None:
+            _, shortcut, shortcut_weight, shortcut_constant = self._weights(skip, block.shortcut, block.shortcut_norm)
+            shortcut_weight = shortcut_weight * skip.a.view(1, -1, 1, 1)
+            residual, bias = F.conv2d(skip.u, shortcut_weight, stride=shortcut.stride), bias + shortcut_constant
+        elif block is not None:
+            bias = bias + skip.k
+        x = raster_pad(wave.u) if weight.shape[-1] == 3 else wave.u
+        v = F.conv2d(x, weight * wave.a.view(1, -1, 1, 1), bias, stride=conv.stride)
+        if block is not None:
+            v = v + residual if block.shortcut is not None else torch.addcmul(v, skip.u, skip.a.view(1, -1, 1, 1))
+        control, rms = self.control, self.control.rms(activation.index)
+        if control.clamping and control.noise:
+            v = v + torch.randn_like(v) * (rms * control.noise).view(1, -1, 1, 1)
+        u, peaks = BoundedSquare.apply(v, rms, control.limit, control.clamp if control.clamping else torch.inf)
+        control.note(peaks)
         return _Wave(u, a, k)

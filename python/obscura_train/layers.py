@@ -2,6 +2,7 @@
 
 import math
 
+import numpy as np
 import torch
 from torch import nn
 import torch.nn.functional as F
@@ -20,6 +21,13 @@ class PixelNorm(nn.Module):
         mean, deviation = torch.tensor(mean), torch.tensor(deviation)
         self.register_buffer("scale", 1 / (255 * deviation))
         self.register_buffer("shift", -mean / deviation)
+
+    def fit(self, planes) -> None:
+        """Take mean and deviation from training images uint8 [n, colours, H, W]."""
+        mean, deviation = (torch.from_numpy(f(planes, axis=(0, 2, 3), dtype="float64")) for f in (np.mean, np.std))
+        deviation = deviation.clamp_min(1.0)  # a colour that never varies
+        self.scale.copy_(1 / deviation)
+        self.shift.copy_(-mean / deviation)
 
     def forward(self, x):
         """x [N, colours, H, W], pixels 0..255 as float."""

@@ -18,6 +18,7 @@ class OnnxGraph:
 
     def __init__(self):
         self._nodes, self._weights, self._integers, self._count = [], [], {}, 0
+        self.prefix = ""  # before the names of weights: tells the members of an ensemble apart
 
     def _node(self, kind: str, inputs: list[str], **attributes) -> str:
         self._count += 1
@@ -29,6 +30,7 @@ class OnnxGraph:
         array = np.ascontiguousarray(_numpy(values), dtype=np.float32)
         if not np.isfinite(array).all():
             raise ValueError(f"weight {name}: {np.count_nonzero(~np.isfinite(array))} values are not finite")
+        name = self.prefix + name
         self._weights.append(numpy_helper.from_array(array, name))
         return name
 

@@ -4,55 +4,78 @@ A quadratic network grows doubly exponentially once a value leaves the range it 
 encryption one such value wraps the modulus and spoils every image of its batch.  A mean penalty does not see
 one image in ten thousand, so the *largest* |v| / rms(v) of each image is penalised beyond a limit, and values
 are clamped a little further out, in training only, so that a wild image still gives useful gradients.
+(v is the number that is squared under encryption, see activations.py.)
 """
 
 import torch
+
+from .activations import Quadratic
 
 PENALTY_CAP = 20.0  # an image this far outside pushes no harder: its gradient would drown all others
 
 
 class RangeControl:
-    """Watches the activations of one network.  Units: multiples of each channel's reference rms of v.
+    """Watches the quadratic activations of one network.  Unit: each channel's rms of v on typical images.
 
-    active: penalise beyond `limit` and clamp at `clamp`.  recording: remember the peak of each image and layer.
+    limit: the penalty starts here.  clamp: values are cut here while `clamping` is on.
+    noise: deviation of the noise added to v while clamping (models the error of the encrypted computation).
     """
 
-    def __init__(self, limit: float = 5.0, clamp: float = 8.0):
+    def __init__(self, network: torch.nn.Module, limit: float = 4.5, clamp: float = 7.0, noise: float = 0.0):
         if not 0 < limit < clamp:
             raise ValueError(f"range control needs 0 < limit < clamp, not limit {limit} and clamp {clamp}")
-        self.limit, self.clamp = limit, clamp
-        self.active = self.recording = False
-        self.noise = 0.0  # deviation of the noise added to v, in multiples of its rms: models the CKKS error
-        self._penalties: list[torch.Tensor] = []
+        self.limit, self.clamp, self.noise = limit, clamp, noise
+        self.clamping = False
+        self.activations = [module for module in network.modules() if isinstance(module, Quadratic)]
+        self.reference = [None] * len(self.activations)
         self._peaks: list[torch.Tensor] = []
+        self._measured: list[torch.Tensor] | None = None
+        for index, activation in enumerate(self.activations):
+            activation.control, activation.index = self, index
 
-    def attach(self, network: torch.nn.Module) -> "RangeControl":
-        from .activations import Quadratic
-        for module in network.modules():
-            if isinstance(module, Quadratic):
-                module.control = self
-        return self
+    def rms(self, index: int) -> torch.Tensor:
+        """rms(v) per channel of activation `index`: as measured, or else by its running statistics."""
+        measured = self.reference[index]
+        return self.activations[index].expected_rms() if measured is None else measured
 
-    def bound(self, activation, z: torch.Tensor) -> torch.Tensor:
-        """Add the penalty of z [N, C, H, W] and return it clamped, with noise where asked for."""
-        rms = activation.reference_rms().view(1, -1, 1, 1)
+    def watch(self, activation: Quadratic, z: torch.Tensor) -> torch.Tensor:
+        """Note each image's peak; return z [N, C, H, W], clamped and with noise while `clamping` is on."""
+        rms = self.rms(activation.index).view(1, -1, 1, 1)
         shift = activation.completed_square()[1].detach().view(1, -1, 1, 1)
-        low, high = -self.clamp * rms - shift, self.clamp * rms - shift
-        excess = ((z + shift).abs() / rms).amax((1, 2, 3)) - self.limit
-        self._penalties.append(excess.clamp(0, PENALTY_CAP).square().mean())
-        z = torch.minimum(torch.maximum(z, low), high)
+        v = z + shift
+        self.note(((v.abs() / rms).nan_to_num(nan=torch.inf)).amax((1, 2, 3)))
+        if self._measured is not None:
+            self._measured.append(v.square().mean((0, 2, 3)).sqrt())
+        if not self.clamping:
+            return z
+        z = torch.minimum(torch.maximum(z, -self.clamp * rms - shift), self.clamp * rms - shift)
         return z + torch.randn_like(z) * (rms * self.noise) if self.noise else z
 
-    def take_penalty(self) -> torch.Tensor | float:
-        """The penalty summed over layers since the last call (mean over images)."""
-        penalties, self._penalties = self._penalties, []
-        return sum(penalties) if penalties else 0.0
-
-    def record(self, activation, v: torch.Tensor) -> None:
-        rms = activation.reference_rms().view(1, -1, 1, 1)
-        self._peaks.append(torch.nan_to_num((v / rms).abs(), nan=torch.inf).amax((1, 2, 3)).detach())
+    def note(self, peaks: torch.Tensor) -> None:
+        """Remember one layer's peaks [N]."""
+        self._peaks.append(peaks)
 
     def take_peaks(self) -> torch.Tensor:
-        """[layers, N]: the largest |v| / rms(v) of each image since the last call."""
-        peaks, self._peaks = torch.stack(self._peaks), []
-        return peaks
+        """[layers, N]: the largest |v| / rms(v) of each image in the forward pass since the last call."""
+        peaks, self._peaks = self._peaks, []
+        return torch.stack(peaks) if peaks else torch.zeros(0, 0)
+
+    @torch.no_grad()
+    def measure(self, network: torch.nn.Module, pixels: torch.Tensor) -> None:
+        """Take rms(v) from typical images [N, colours, H, W], clamped so that a wild one does not count."""
+        if not self.activations:
+            return
+        training, clamping, noise = network.training, self.clamping, self.noise
+        network.eval()
+        self.clamping, self.noise, self._measured = True, 0.0, []
+        network(pixels)
+        self.reference, self._measured = [rms.clamp_min(1e-12) for rms in self._measured], None
+        self.clamping, self.noise = clamping, noise
+        self.take_peaks()
+        network.train(training)
+
+    def penalty(self, peaks: torch.Tensor) -> torch.Tensor:
+        """The squared excess over the limit, summed over layers, mean over images; peaks [layers, N]."""
+        if peaks.numel() == 0:
+            return torch.zeros(())
+        return (peaks - self.limit).clamp(0, PENALTY_CAP).square().sum(0).mean()

@@ -13,7 +13,9 @@ namespace obscura::cli {
 namespace {
 
 /// Null for an error of exactly zero, which has no logarithm.
-Json log2_or_null(double error) { return error > 0 ? Json(std::log2(error)) : Json(); }
+Json log2_or_null(double error) {
+    return error > 0 ? Json(std::log2(error)) : Json();
+}
 
 }  // namespace
 
@@ -28,9 +30,10 @@ Accuracy measure_accuracy(const plan::Plan& plan, const runtime::Scores& scores,
                           std::span<const std::uint8_t> labels, int threads) {
     const auto count = static_cast<std::size_t>(scores.images);
     if (images.count < scores.images || (!labels.empty() && labels.size() < count)) {
-        throw Error(ErrorCode::usage, fmt::format("the response has {} images, but {} images and {} labels are given to "
-                                                  "compare with; give the same --first and images as to encrypt",
-                                                  scores.images, images.count, labels.size()));
+        throw Error(ErrorCode::usage,
+                    fmt::format("the response has {} images, but {} images and {} labels are given to "
+                                "compare with; give the same --first and images as to encrypt",
+                                scores.images, images.count, labels.size()));
     }
     ThreadPool pool(threads);
     const plan::PlainNetwork network(plan::real_network(plan));

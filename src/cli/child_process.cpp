@@ -35,25 +35,31 @@ constexpr int exec_failed = 127;
 }
 
 /// Waits, passing a request to stop on once. SIGTERM, because Ctrl-C on a terminal has reached the child already and a
-/// second SIGINT would end it before it cleans up.
+/// second SIGINT would end it before it cleans up. Polling leaves no gap in which a signal could be missed.
 int wait_for(pid_t child, rusage& usage) {
+    constexpr useconds_t interval = 10'000;
     bool passed_on = false;
     int status = 0;
-    while (::wait4(child, &status, 0, &usage) < 0) {
-        if (errno != EINTR) throw Error(ErrorCode::io, fmt::format("cannot wait for a child process: {}", std::strerror(errno)));
+    while (true) {
+        const pid_t ended = ::wait4(child, &status, WNOHANG, &usage);
+        if (ended == child) return status;
+        if (ended < 0 && errno != EINTR) {
+            throw Error(ErrorCode::io, fmt::format("cannot wait for a child process: {}", std::strerror(errno)));
+        }
         if (stop_requested() && !passed_on) {
             ::kill(child, SIGTERM);
             passed_on = true;
         }
+        ::usleep(interval);
     }
-    return status;
 }
 
 [[noreturn]] void report_failure(const std::string& command, int status) {
     if (WIFSIGNALED(status)) {
         const int signal = WTERMSIG(status);
         const char* hint = signal == SIGKILL ? "; the system may have run out of memory" : "";
-        throw Error(ErrorCode::resource, fmt::format("'obscura {}' was ended by signal {} ({}){}", command, signal, strsignal(signal), hint));
+        throw Error(ErrorCode::resource, fmt::format("'obscura {}' was ended by signal {} ({}){}", command, signal,
+                                                     strsignal(signal), hint));
     }
     const int code = WEXITSTATUS(status);
     if (code == exec_failed) throw Error(ErrorCode::io, fmt::format("'obscura {}' could not be started", command));

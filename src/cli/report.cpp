@@ -42,7 +42,9 @@ void deliver(const ReportTarget& target, const Json& report, const std::string& 
     print(text);
 }
 
-void write_json(const std::string& path, const Json& value) { io::write_whole_file(path, value.dump(2) + "\n"); }
+void write_json(const std::string& path, const Json& value) {
+    io::write_whole_file(path, value.dump(2) + "\n");
+}
 
 Json read_json(const std::string& path) {
     const auto bytes = io::read_whole_file(path, max_report_bytes);

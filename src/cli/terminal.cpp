@@ -41,7 +41,9 @@ void install_signal_handlers() {
     ::signal(SIGPIPE, SIG_IGN);
 }
 
-bool stop_requested() { return stop; }
+bool stop_requested() {
+    return stop;
+}
 
 TerminalProgress::TerminalProgress(std::string task, bool quiet)
     : task_(std::move(task)), shown_(!quiet), terminal_(::isatty(STDERR_FILENO) == 1) {}
@@ -66,7 +68,8 @@ void TerminalProgress::update(double done, double total, const std::string& what
                    100 * part, remaining, what.substr(0, 40));
         std::fflush(stderr);
     } else {
-        fmt::print(stderr, "{}: {:.0f}%, {} elapsed, {} ({})\n", task_, 100 * part, format_seconds(elapsed), remaining, what);
+        fmt::print(stderr, "{}: {:.0f}%, {} elapsed, {} ({})\n", task_, 100 * part, format_seconds(elapsed), remaining,
+                   what);
     }
 }
 

@@ -27,7 +27,9 @@ std::string format_seconds(double seconds) {
     return fmt::format("{} h {:02} min", whole / 3600, whole / 60 % 60);
 }
 
-std::string format_percent(double fraction) { return fmt::format("{:.2f}%", 100 * fraction); }
+std::string format_percent(double fraction) {
+    return fmt::format("{:.2f}%", 100 * fraction);
+}
 
 std::string format_error(double error) {
     if (error <= 0) return "0";

@@ -81,7 +81,7 @@ void accumulate(Node& node, Term term) {
     const auto channels = static_cast<std::size_t>(term.channels);
     const std::size_t row = joined.taps.size() * channels;
     joined.weights.assign(static_cast<std::size_t>(node.channels) * row, 0.0);
-    for (const Term* part : {&*same, static_cast<const Term*>(&term)})
+    for (const Term* part : std::initializer_list<const Term*>{&*same, &term})
         for (std::size_t t = 0; t < part->taps.size(); ++t) {
             const auto at = std::find(joined.taps.begin(), joined.taps.end(), part->taps[t]) - joined.taps.begin();
             for (std::size_t o = 0; o < static_cast<std::size_t>(node.channels); ++o)

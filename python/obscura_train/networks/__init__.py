@@ -1,0 +1,39 @@
+"""The networks by name.  A NetworkSpec holds all that is needed to build one, and travels in every checkpoint."""
+
+from dataclasses import dataclass
+
+from torch import nn
+
+from ..activations import ACTIVATIONS
+from ..errors import UserError
+from ..padding import PADDINGS
+from .resnet import SHAPES, ResNet
+from .vgg import STAGES, VGG
+
+NETWORKS = tuple(SHAPES) + tuple(STAGES)
+
+
+@dataclass(frozen=True)
+class NetworkSpec:
+    """width multiplies every channel count: resnet20 with width 4 is the 64-128-256 network."""
+
+    name: str = "resnet20"
+    classes: int = 10
+    activation: str = "hermite"
+    padding: str = "raster"
+    width: int = 1
+
+    def __post_init__(self):
+        for what, value, known in (("network", self.name, NETWORKS), ("activation", self.activation, ACTIVATIONS), ("padding", self.padding, PADDINGS)):
+            if value not in known:
+                raise UserError(f"unknown {what} '{value}'; known: {', '.join(known)}")
+        if self.width < 1 or self.classes < 2:
+            raise UserError(f"width {self.width} and {self.classes} classes: need at least 1 and 2")
+
+
+def build(spec: NetworkSpec) -> nn.Module:
+    """A fresh network with random weights (torch's global generator)."""
+    if spec.name in SHAPES:
+        return ResNet(SHAPES[spec.name].widened(spec.width), spec.classes, spec.activation, spec.padding)
+    stages = tuple(tuple(channels * spec.width for channels in stage) for stage in STAGES[spec.name])
+    return VGG(stages, spec.classes, spec.activation, spec.padding)

@@ -16,20 +16,20 @@ inline Bounds bounds_of(u32 q) {
 }
 
 /// (x, y) -> (x + w y, x - w y), words below 4q to words below 4q.
-[[gnu::always_inline]] inline void forward_butterfly(Vec& x, Vec& y, const Twiddle& w, const Bounds& m) {
+[[gnu::always_inline]] inline void forward_butterfly(Vec& x, Vec& y, const Twiddle& w, Bounds m) {
     const Vec a = reduce_once(x, m.two_q), b = multiply_lazy(y, w, m.q);
     x = add(a, b);
     y = sub(add(a, m.two_q), b);
 }
 /// (x, y) -> (x + y, w (x - y)), words below 2q to words below 2q.
-[[gnu::always_inline]] inline void inverse_butterfly(Vec& x, Vec& y, const Twiddle& w, const Bounds& m) {
+[[gnu::always_inline]] inline void inverse_butterfly(Vec& x, Vec& y, const Twiddle& w, Bounds m) {
     const Vec difference = sub(add(x, m.two_q), y);
     x = reduce_once(add(x, y), m.two_q);
     y = multiply_lazy(difference, w, m.q);
 }
 
 template <int Stages, class Twiddles>
-[[gnu::always_inline]] inline void forward_butterflies(Vec* x, const Twiddles& twiddle, const Bounds& m) {
+[[gnu::always_inline]] inline void forward_butterflies(Vec* x, const Twiddles& twiddle, Bounds m) {
     unroll<0, Stages>([&](auto stage) __attribute__((always_inline)) {
         constexpr int half = 1 << (Stages - 1 - decltype(stage)::value);
         unroll<0, 1 << decltype(stage)::value>([&](auto node) __attribute__((always_inline)) {
@@ -43,7 +43,7 @@ template <int Stages, class Twiddles>
 }
 
 template <int Stages, class Twiddles>
-[[gnu::always_inline]] inline void inverse_butterflies(Vec* x, const Twiddles& twiddle, const Bounds& m) {
+[[gnu::always_inline]] inline void inverse_butterflies(Vec* x, const Twiddles& twiddle, Bounds m) {
     unroll<0, Stages>([&](auto up) __attribute__((always_inline)) {
         constexpr int stage = Stages - 1 - decltype(up)::value, half = 1 << decltype(up)::value;
         unroll<0, 1 << stage>([&](auto node) __attribute__((always_inline)) {
@@ -73,23 +73,36 @@ struct SegmentTwiddles {
     }
 };
 
+/// Room for a class block of the largest ring, 2^17.
+constexpr int max_class_size = 1 << 14;
+/// Tiles are 16 blocks wide, a cache line of evaluation order: rows and twiddles are a power of two apart, so that few
+/// lines of them stay cached at a time and each must be used up at once.
+constexpr int max_tile_vectors = 16 / lanes;
+
 /// Where things are in a ring of degree 2^log_degree.
 struct Geometry {
-    int degree, class_size, chunk, class_stages;
-    /// class_stages: tree stages of a class block before the rows of 32 leaves x lanes are transposed.
+    int degree, class_size, chunk;
+    int class_stages;  ///< tree stages of a class block before the tiles
+    int tile_vectors;  ///< vectors side by side in a tile
     explicit Geometry(int log_degree)
         : degree(1 << log_degree),
           class_size(degree / order_classes),
           chunk(degree / order_chunks),
-          class_stages(log_degree - 8 - lanes_log) {}
+          class_stages(log_degree - 8 - lanes_log),
+          tile_vectors(chunk / lanes < max_tile_vectors ? chunk / lanes : max_tile_vectors) {}
 };
-/// Room for a class block of the largest ring, 2^17.
-constexpr int max_class_size = 1 << 14;
 
-/// Where NttTable::tail has the factors of a node of a stage of the last five, for block 0 of a class.
-inline int tail_index(const Geometry& g, int class_index, int stage, int node) {
-    return ((1 << stage) - 1) * (g.degree / 32) + ((class_index << stage) + node) * g.chunk;
-}
+/// Twiddles of the last five stages, for one vector of blocks, below one node of stage first_stage: see NttTable::tail.
+struct TailTwiddles {
+    const std::vector<u32>&values, &quotients;
+    const Geometry& g;
+    int class_index, block, first_stage, first_node;
+    [[gnu::always_inline]] Twiddle operator()(int stage, int node) const {
+        const int s = first_stage + stage, j = (first_node << stage) + node;
+        const int at = ((1 << s) - 1) * (g.degree / 32) + ((class_index << s) + j) * g.chunk + block;
+        return load_twiddle(values.data() + at, quotients.data() + at);
+    }
+};
 
 /// Tree stages of the next pass over a class block when `left` remain: few passes, of two or three stages.
 inline int next_stages(int left) {

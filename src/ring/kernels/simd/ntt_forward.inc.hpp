@@ -47,8 +47,7 @@ inline void forward_fold_pass(const NttTable& t, const u32* in, u32* out) {
 
 /// `Stages` stages of all segments of one class block; `root` is the tree node of the first.
 template <int Stages>
-inline void forward_tree_pass(const NttTable& t, const Bounds& m, int root, int segments, int size, const u32* in,
-                              u32* out) {
+inline void forward_tree_pass(const NttTable& t, Bounds m, int root, int segments, int size, const u32* in, u32* out) {
     const int step = size >> Stages;
     for (int s = 0; s < segments; ++s, in += size, out += size) {
         const SegmentTwiddles<Stages> twiddles(t.tree.data(), t.tree_quotient.data(), root + s);
@@ -63,44 +62,48 @@ inline void forward_tree_pass(const NttTable& t, const Bounds& m, int root, int 
     }
 }
 
-/// The last five stages of `lanes` blocks of 32 leaves, leaf by leaf in rows; results in evaluation order.
-inline void forward_tail(const NttTable& t, const Bounds& m, const Geometry& g, int class_index, int block, Vec* rows,
+/// The last five stages of a tile, results in evaluation order. rows[v][r] is leaf r of blocks v lanes ... of the tile.
+inline void forward_tail(const NttTable& t, Bounds m, const Geometry& g, int class_index, int block, Vec (*rows)[32],
                          u32* out) {
-    const auto twiddle = [&](int stage, int node) __attribute__((always_inline)) {
-        const int at = tail_index(g, class_index, stage, node) + block;
-        return load_twiddle(t.tail.data() + at, t.tail_quotient.data() + at);
-    };
-    for (int r = 0; r < 8; ++r) {
-        Vec x[4] = {rows[r], rows[r + 8], rows[r + 16], rows[r + 24]};
-        forward_butterflies<2>(x, twiddle, m);
-        for (int k = 0; k < 4; ++k) rows[r + 8 * k] = x[k];
-    }
-    for (int part = 0; part < 4; ++part) {
-        const auto part_twiddle = [&](int stage, int node) __attribute__((always_inline)) {
-            return twiddle(stage + 2, (part << stage) + node);
-        };
-        Vec x[8];
-        unroll<0, 8>([&](auto k) __attribute__((always_inline)) { x[k.value] = rows[8 * part + k.value]; });
-        forward_butterflies<3>(x, part_twiddle, m);
-        unroll<0, 8>([&](auto k) __attribute__((always_inline)) {
-            store(out + (8 * part + k.value) * g.chunk, reduce_once(reduce_once(x[k.value], m.two_q), m.q));
-        });
-    }
+    for (int r = 0; r < 8; ++r)
+        for (int v = 0; v < g.tile_vectors; ++v) {
+            Vec* row = rows[v] + r;
+            Vec x[4] = {row[0], row[8], row[16], row[24]};
+            forward_butterflies<2>(x, TailTwiddles{t.tail, t.tail_quotient, g, class_index, block + v * lanes, 0, 0},
+                                   m);
+            for (int k = 0; k < 4; ++k) row[8 * k] = x[k];
+        }
+    for (int part = 0; part < 4; ++part)
+        for (int v = 0; v < g.tile_vectors; ++v) {
+            Vec x[8];
+            unroll<0, 8>([&](auto k) __attribute__((always_inline)) { x[k.value] = rows[v][8 * part + k.value]; });
+            forward_butterflies<3>(x, TailTwiddles{t.tail, t.tail_quotient, g, class_index, block + v * lanes, 2, part},
+                                   m);
+            unroll<0, 8>([&](auto k) __attribute__((always_inline)) {
+                store(out + (8 * part + k.value) * g.chunk + v * lanes,
+                      reduce_once(reduce_once(x[k.value], m.two_q), m.q));
+            });
+        }
 }
 
-inline void forward_tile_pass(const NttTable& t, const Bounds& m, const Geometry& g, int class_index, int root,
-                              const u32* in, u32* out) {
-    for (int block = 0; block < g.chunk; block += lanes, ++root, in += 32 * lanes, out += lanes) {
-        const SegmentTwiddles<lanes_log> twiddles(t.tree.data(), t.tree_quotient.data(), root);
-        Vec rows[32];
-        for (int r = 0; r < 32; r += lanes) {
-            Vec x[lanes];
-            unroll<0, lanes>([&](auto k) __attribute__((always_inline)) { x[k.value] = load(in + r + k.value * 32); });
-            forward_butterflies<lanes_log>(x, twiddles, m);
-            transpose(x);
-            unroll<0, lanes>([&](auto k) __attribute__((always_inline)) { rows[r + k.value] = x[k.value]; });
+/// Tiles of whole cache lines of evaluation order: the last tree stages of their rows, the transposition, the tail.
+inline void forward_tile_pass(const NttTable& t, Bounds m, const Geometry& g, int class_index, int root, const u32* in,
+                              u32* out) {
+    const int tile = g.tile_vectors * lanes;
+    for (int block = 0; block < g.chunk; block += tile) {
+        Vec rows[max_tile_vectors][32];
+        for (int v = 0; v < g.tile_vectors; ++v, ++root, in += 32 * lanes) {
+            const SegmentTwiddles<lanes_log> twiddles(t.tree.data(), t.tree_quotient.data(), root);
+            for (int r = 0; r < 32; r += lanes) {
+                Vec x[lanes];
+                unroll<0, lanes>([&](auto k)
+                                     __attribute__((always_inline)) { x[k.value] = load(in + r + k.value * 32); });
+                forward_butterflies<lanes_log>(x, twiddles, m);
+                transpose(x);
+                unroll<0, lanes>([&](auto k) __attribute__((always_inline)) { rows[v][r + k.value] = x[k.value]; });
+            }
         }
-        forward_tail(t, m, g, class_index, block, rows, out);
+        forward_tail(t, m, g, class_index, block, rows, out + block);
     }
 }
 

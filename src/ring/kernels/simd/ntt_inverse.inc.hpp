@@ -7,49 +7,52 @@
 namespace obscura::ring {
 namespace {
 
-/// The last five stages of `lanes` blocks of 32 leaves, from evaluation order to rows[leaf].
-inline void inverse_tail(const NttTable& t, const Bounds& m, const Geometry& g, int class_index, int block,
-                         const u32* in, Vec* rows) {
-    const auto twiddle = [&](int stage, int node) __attribute__((always_inline)) {
-        const int at = tail_index(g, class_index, stage, node) + block;
-        return load_twiddle(t.inverse_tail.data() + at, t.inverse_tail_quotient.data() + at);
+/// The last five stages of a tile, from evaluation order to rows[v][leaf].
+inline void inverse_tail(const NttTable& t, Bounds m, const Geometry& g, int class_index, int block, const u32* in,
+                         Vec (*rows)[32]) {
+    const auto twiddles = [&](int v, int stage, int node) __attribute__((always_inline)) {
+        return TailTwiddles{t.inverse_tail, t.inverse_tail_quotient, g, class_index, block + v * lanes, stage, node};
     };
-    for (int part = 0; part < 4; ++part) {
-        const auto part_twiddle = [&](int stage, int node) __attribute__((always_inline)) {
-            return twiddle(stage + 2, (part << stage) + node);
-        };
-        Vec x[8];
-        unroll<0, 8>([&](auto k)
-                         __attribute__((always_inline)) { x[k.value] = load(in + (8 * part + k.value) * g.chunk); });
-        inverse_butterflies<3>(x, part_twiddle, m);
-        unroll<0, 8>([&](auto k) __attribute__((always_inline)) { rows[8 * part + k.value] = x[k.value]; });
-    }
-    for (int r = 0; r < 8; ++r) {
-        Vec x[4] = {rows[r], rows[r + 8], rows[r + 16], rows[r + 24]};
-        inverse_butterflies<2>(x, twiddle, m);
-        for (int k = 0; k < 4; ++k) rows[r + 8 * k] = x[k];
-    }
+    for (int part = 0; part < 4; ++part)
+        for (int v = 0; v < g.tile_vectors; ++v) {
+            Vec x[8];
+            unroll<0, 8>([&](auto k) __attribute__((always_inline)) {
+                x[k.value] = load(in + (8 * part + k.value) * g.chunk + v * lanes);
+            });
+            inverse_butterflies<3>(x, twiddles(v, 2, part), m);
+            unroll<0, 8>([&](auto k) __attribute__((always_inline)) { rows[v][8 * part + k.value] = x[k.value]; });
+        }
+    for (int r = 0; r < 8; ++r)
+        for (int v = 0; v < g.tile_vectors; ++v) {
+            Vec* row = rows[v] + r;
+            Vec x[4] = {row[0], row[8], row[16], row[24]};
+            inverse_butterflies<2>(x, twiddles(v, 0, 0), m);
+            for (int k = 0; k < 4; ++k) row[8 * k] = x[k];
+        }
 }
 
-inline void inverse_tile_pass(const NttTable& t, const Bounds& m, const Geometry& g, int class_index, int root,
-                              const u32* in, u32* out) {
-    for (int block = 0; block < g.chunk; block += lanes, ++root, in += lanes, out += 32 * lanes) {
-        Vec rows[32];
-        inverse_tail(t, m, g, class_index, block, in, rows);
-        const SegmentTwiddles<lanes_log> twiddles(t.inverse_tree.data(), t.inverse_tree_quotient.data(), root);
-        for (int r = 0; r < 32; r += lanes) {
-            Vec x[lanes];
-            unroll<0, lanes>([&](auto k) __attribute__((always_inline)) { x[k.value] = rows[r + k.value]; });
-            transpose(x);
-            inverse_butterflies<lanes_log>(x, twiddles, m);
-            unroll<0, lanes>([&](auto k) __attribute__((always_inline)) { store(out + r + k.value * 32, x[k.value]); });
+inline void inverse_tile_pass(const NttTable& t, Bounds m, const Geometry& g, int class_index, int root, const u32* in,
+                              u32* out) {
+    const int tile = g.tile_vectors * lanes;
+    for (int block = 0; block < g.chunk; block += tile) {
+        Vec rows[max_tile_vectors][32];
+        inverse_tail(t, m, g, class_index, block, in + block, rows);
+        for (int v = 0; v < g.tile_vectors; ++v, ++root, out += 32 * lanes) {
+            const SegmentTwiddles<lanes_log> twiddles(t.inverse_tree.data(), t.inverse_tree_quotient.data(), root);
+            for (int r = 0; r < 32; r += lanes) {
+                Vec x[lanes];
+                unroll<0, lanes>([&](auto k) __attribute__((always_inline)) { x[k.value] = rows[v][r + k.value]; });
+                transpose(x);
+                inverse_butterflies<lanes_log>(x, twiddles, m);
+                unroll<0, lanes>([&](auto k)
+                                     __attribute__((always_inline)) { store(out + r + k.value * 32, x[k.value]); });
+            }
         }
     }
 }
 
 template <int Stages>
-inline void inverse_tree_pass(const NttTable& t, const Bounds& m, int root, int segments, int size, const u32* in,
-                              u32* out) {
+inline void inverse_tree_pass(const NttTable& t, Bounds m, int root, int segments, int size, const u32* in, u32* out) {
     const int step = size >> Stages;
     for (int s = 0; s < segments; ++s, in += size, out += size) {
         const SegmentTwiddles<Stages> twiddles(t.inverse_tree.data(), t.inverse_tree_quotient.data(), root + s);

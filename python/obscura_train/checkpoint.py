@@ -1,0 +1,42 @@
+"""Checkpoints: the network with its specification, and all a run needs to go on exactly where it stopped."""
+
+import os
+from dataclasses import asdict
+from pathlib import Path
+
+import torch
+
+from .errors import UserError
+from .networks import NetworkSpec, build
+
+FORMAT = "obscura_train checkpoint 1"
+
+
+def save_checkpoint(path: Path, spec: NetworkSpec, network, classes=(), run: dict | None = None) -> None:
+    """Written beside and renamed, so that an interruption leaves the old file whole.  `run` is the trainer's state."""
+    content = {"format": FORMAT, "spec": asdict(spec), "network": network.state_dict(), "classes": list(classes), "run": run}
+    temporary = path.with_name(path.name + ".part")
+    torch.save(content, temporary)
+    os.replace(temporary, path)
+
+
+def read_checkpoint(path: Path) -> dict:
+    """The content of save_checkpoint; nothing in the file is executed."""
+    if not Path(path).is_file():
+        raise UserError(f"{path}: no such checkpoint")
+    try:
+        content = torch.load(path, map_location="cpu", weights_only=True)
+    except Exception as error:
+        raise UserError(f"{path}: not a readable checkpoint ({type(error).__name__}: {str(error).splitlines()[0]})") from error
+    if not isinstance(content, dict) or content.get("format") != FORMAT:
+        raise UserError(f"{path}: not a checkpoint of this tool (expected format '{FORMAT}')")
+    return content
+
+
+def load_network(path: Path):
+    """(spec, network in evaluation mode, class names): the averaged weights where a run keeps them."""
+    content = read_checkpoint(path)
+    spec = NetworkSpec(**content["spec"])
+    network = build(spec)
+    network.load_state_dict(content["network"])
+    return spec, network.eval(), tuple(content["classes"])

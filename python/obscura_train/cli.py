@@ -1,0 +1,97 @@
+"""The command line: python -m obscura_train COMMAND ..."""
+
+import argparse
+import sys
+from dataclasses import fields
+
+from . import commands
+from .activations import ACTIVATIONS
+from .errors import UserError
+from .networks import NETWORKS
+from .options import TrainOptions
+from .padding import PADDINGS
+
+HELP = {
+    "epochs": "epochs with batch statistics", "frozen_epochs": "final epochs with frozen statistics", "warmup_epochs": "epochs from ReLU to quadratic",
+    "schedule": "cosine, one-cycle or constant", "penalty": "weight of the range penalty", "limit": "penalise peaks beyond this multiple of rms",
+    "clamp": "cut values at this multiple of rms while training", "stress": "stress images added to each batch", "noise": "noise added to each value to be squared, in rms",
+    "distill": "weight of the teacher's answer", "validation": "training images held out for choices", "side": "pixels of an image's side", "threads": "CPU threads, 0 for all",
+    "ema": "decay of the weight average", "gradient_clip": "largest norm of the gradient", "learning_rate": "peak learning rate",
+}
+
+
+def _add_training(parser: argparse.ArgumentParser, **defaults) -> None:
+    parser.add_argument("--data", required=True, help="training images: CIFAR binary folder, folder of class folders, or mosaics")
+    parser.add_argument("--out", required=True, help="folder for checkpoints, log and plot")
+    parser.add_argument("--resume", action="store_true", help="go on with the run in --out, exactly")
+    options = parser.add_argument_group("training")
+    for field in fields(TrainOptions):
+        name, default = "--" + field.name.replace("_", "-"), defaults.get(field.name, field.default)
+        text = f"{HELP.get(field.name, field.name.replace('_', ' '))} (default {default})"
+        if isinstance(field.default, bool):
+            options.add_argument(name, action=argparse.BooleanOptionalAction, default=default, help=text)
+        else:
+            options.add_argument(name, type=type(field.default), default=default, help=text)
+
+
+def _add_images(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--data", required=True, help="images: CIFAR binary folder, folder of class folders, or mosaics")
+    parser.add_argument("--split", choices=("train", "test"), default="test")
+    parser.add_argument("--side", type=int, default=32)
+    parser.add_argument("--json", help="also write the result here")
+
+
+def make_parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser("obscura_train", description="Train networks for encrypted inference: quadratic activations that never leave their range.")
+    commands_ = parser.add_subparsers(dest="command", required=True)
+    train = commands_.add_parser("train", help="train a network, or fine-tune one with --start")
+    train.add_argument("--network", choices=NETWORKS, default="resnet20")
+    train.add_argument("--activation", choices=ACTIVATIONS, default="hermite")
+    train.add_argument("--padding", choices=PADDINGS, default="raster")
+    train.add_argument("--width", type=int, default=1, help="multiplies every channel count")
+    train.add_argument("--start", help="checkpoint to start from (its network wins over the options above)")
+    train.add_argument("--teacher", help="checkpoint to distil from; give --distill too")
+    _add_training(train)
+    convert = commands_.add_parser("convert", help="turn a trained ReLU network into a quadratic one, distilled from it")
+    convert.add_argument("checkpoint", help="the ReLU network")
+    convert.add_argument("--activation", choices=ACTIVATIONS, default="quadratic")
+    convert.add_argument("--padding", choices=PADDINGS, default="raster")
+    _add_training(convert, epochs=12, frozen_epochs=6, warmup_epochs=4, distill=0.5, learning_rate=0.02)
+    export = commands_.add_parser("export", help="write ONNX for `obscura compile`; several checkpoints make an ensemble")
+    export.add_argument("checkpoint", nargs="+")
+    export.add_argument("--out", required=True)
+    export.add_argument("--side", type=int, default=32)
+    evaluation = commands_.add_parser("evaluate", help="accuracy and worst peak on labelled images")
+    evaluation.add_argument("checkpoint")
+    _add_images(evaluation)
+    stress = commands_.add_parser("stress", help="peaks over real, rolled, synthetic and gradient-sought images")
+    stress.add_argument("checkpoint")
+    _add_images(stress)
+    stress.add_argument("--count", type=int, default=1000, help="synthetic images of each kind")
+    stress.add_argument("--adversarial", type=int, default=100, help="images sought by gradient ascent")
+    stress.add_argument("--seed", type=int, default=1)
+    stress.add_argument("--card", help="also write a model card (Markdown) here")
+    mosaic = commands_.add_parser("mosaic", help="pack labelled images into one lossless WebP")
+    _add_images(mosaic)
+    mosaic.add_argument("--out", required=True)
+    mosaic.add_argument("--columns", type=int, default=32)
+    mosaic.add_argument("--count", type=int, default=0, help="only the first so many")
+    return parser
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Exit code 0, 1 (an error to mend), 130 (interrupted; the last epoch is kept)."""
+    arguments = make_parser().parse_args(argv)
+    try:
+        if arguments.command in ("train", "convert"):
+            options = TrainOptions(**{field.name: getattr(arguments, field.name) for field in fields(TrainOptions)})
+            (commands.run_training if arguments.command == "train" else commands.run_conversion)(arguments, options)
+        else:
+            {"export": commands.run_export, "evaluate": commands.run_evaluation, "stress": commands.run_stress, "mosaic": commands.run_mosaic}[arguments.command](arguments)
+    except UserError as error:
+        print(f"obscura_train: {error}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        print("\nobscura_train: interrupted; go on with --resume", file=sys.stderr)
+        return 130
+    return 0

@@ -1,0 +1,47 @@
+"""From a ReLU network to one for encryption: same convolutions, quadratic activations, raster padding.
+
+Only the start: the result is trained with `warmup_epochs` (activations go from ReLU to quadratic step by step)
+and distilled from the original.
+"""
+
+from dataclasses import replace
+
+import torch
+
+from .activations import FixedQuadratic, Hermite, NormReLU
+from .errors import UserError
+from .networks import NetworkSpec, build
+
+
+@torch.no_grad()
+def convert_network(spec: NetworkSpec, network, activation: str, padding: str):
+    """(new spec, new network) for a trained ReLU network."""
+    if spec.activation != "relu":
+        raise UserError(f"only ReLU networks can be converted; this one has '{spec.activation}' activations already")
+    if activation == "relu":
+        raise UserError("--activation relu converts nothing; choose hermite or quadratic")
+    new_spec = replace(spec, activation=activation, padding=padding)
+    new_network = build(new_spec)
+    shared = {name: value for name, value in network.state_dict().items() if name in (state := new_network.state_dict()) and state[name].shape == value.shape}
+    new_network.load_state_dict(shared, strict=False)
+    for old, new in zip(_activations(network), _activations(new_network)):
+        _copy_activation(old, new)
+    return new_spec, new_network
+
+
+def _activations(network) -> list:
+    return [module for module in network.modules() if isinstance(module, (NormReLU, Hermite, FixedQuadratic))]
+
+
+def _copy_activation(old: NormReLU, new) -> None:
+    if isinstance(new, FixedQuadratic):
+        new.norm.load_state_dict(old.norm.state_dict())
+        return
+    # Hermite normalises by itself: relu(w h + b) is about |w| relu(h) where b is small; its square's statistics are a Gaussian's
+    mean, variance = old.norm.running_mean, old.norm.running_var
+    new.linear_norm.running_mean.copy_(mean)
+    new.linear_norm.running_var.copy_(variance)
+    second_moment = mean.square() + variance
+    new.square_norm.running_mean.copy_((second_moment - 1) / 2 ** 0.5)
+    new.square_norm.running_var.copy_(variance.square() + 2 * mean.square() * variance)
+    new.gain.copy_(old.norm.weight.abs())

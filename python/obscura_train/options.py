@@ -1,0 +1,58 @@
+"""Everything a training run can be told, with the defaults of the recipe."""
+
+from dataclasses import asdict, dataclass, fields
+
+from .errors import UserError
+
+SCHEDULES = ("cosine", "one-cycle", "constant")
+
+
+@dataclass
+class TrainOptions:
+    """Stored in every checkpoint; a resumed run must agree in all but `threads`."""
+
+    epochs: int = 40  # with batch statistics
+    frozen_epochs: int = 8  # afterwards, with running statistics: training sees the function that inference computes
+    warmup_epochs: int = 0  # activations go from ReLU to quadratic
+    batch: int = 96
+    learning_rate: float = 0.05
+    schedule: str = "one-cycle"
+    weight_decay: float = 5e-4
+    momentum: float = 0.9
+    gradient_clip: float = 1.0
+    label_smoothing: float = 0.0
+    ema: float = 0.998
+    augment: bool = True
+    penalty: float = 0.02  # weight of the range penalty
+    limit: float = 4.5  # multiples of rms(v) where it begins
+    clamp: float = 7.0
+    stress: int = 6  # stress images added to each batch, for the range penalty only
+    noise: float = 0.0  # multiples of rms(v)
+    distill: float = 0.0  # weight of the teacher's answer against the label's
+    temperature: float = 4.0
+    validation: int = 3000
+    side: int = 32
+    seed: int = 1
+    threads: int = 0  # 0: as PyTorch likes
+
+    def __post_init__(self):
+        if self.schedule not in SCHEDULES:
+            raise UserError(f"unknown schedule '{self.schedule}'; known: {', '.join(SCHEDULES)}")
+        if self.epochs + self.frozen_epochs < 1:
+            raise UserError("nothing to do: epochs and frozen epochs are both 0")
+        for name in ("batch", "learning_rate", "gradient_clip", "temperature", "limit"):
+            if getattr(self, name) <= 0:
+                raise UserError(f"--{name.replace('_', '-')} is {getattr(self, name)}; it must be positive")
+        if not (0 <= self.ema < 1 and 0 <= self.distill <= 1 and 0 <= self.label_smoothing < 1):
+            raise UserError(f"ema {self.ema}, label smoothing {self.label_smoothing}: must be in [0, 1); distill {self.distill}: in [0, 1]")
+        if self.clamp <= self.limit:
+            raise UserError(f"--clamp {self.clamp} must lie beyond --limit {self.limit}")
+
+    @property
+    def total_epochs(self) -> int:
+        return self.epochs + self.frozen_epochs
+
+    def differences(self, other: "TrainOptions") -> list[str]:
+        """'name: mine -> other's', for every option that changes the run."""
+        mine, theirs = asdict(self), asdict(other)
+        return [f"{f.name}: {mine[f.name]} -> {theirs[f.name]}" for f in fields(self) if f.name != "threads" and mine[f.name] != theirs[f.name]]

@@ -1,0 +1,94 @@
+#include <fmt/format.h>
+#include <unistd.h>
+
+#include <cstdlib>
+#include <filesystem>
+#include <memory>
+
+#include "base/error.hpp"
+#include "cli/bundled.hpp"
+#include "cli/commands.hpp"
+#include "cli/end_to_end.hpp"
+#include "cli/options.hpp"
+#include "cli/report.hpp"
+
+namespace obscura::cli {
+namespace {
+
+namespace fs = std::filesystem;
+
+/// A folder that is removed with everything in it, secret key included.
+class ScratchFolder {
+  public:
+    ScratchFolder() {
+        std::string name = (fs::temp_directory_path() / "obscura-bench-XXXXXX").string();
+        if (::mkdtemp(name.data()) == nullptr)
+            throw Error(ErrorCode::io, name + ": cannot be made; set TMPDIR to a folder with room");
+        path_ = name;
+    }
+    ~ScratchFolder() {
+        std::error_code ignored;
+        fs::remove_all(path_, ignored);
+    }
+    ScratchFolder(const ScratchFolder&) = delete;
+    ScratchFolder& operator=(const ScratchFolder&) = delete;
+    std::string path() const { return path_.string(); }
+
+  private:
+    fs::path path_;
+};
+
+struct Options {
+    EndToEndOptions job;
+    bool quiet = false;
+    ReportTarget json;
+};
+
+void run_whole(const Options& options) {
+    const ScratchFolder scratch;
+    EndToEndOptions job = options.job;
+    if (job.model.empty()) job.classes = or_bundled("", bundled_classes);
+    job.model = or_bundled(job.model, bundled_model);
+    job.images = or_bundled(job.images, bundled_images);
+    job.calibration = or_bundled(job.calibration, bundled_calibration);
+    job.folder = scratch.path();
+    const bool json_on_stdout = options.json.wanted && options.json.path.empty();
+    const EndToEndResult result = run_end_to_end(job, options.quiet || json_on_stdout);
+    deliver(options.json, result.report, "\n" + result.table);
+}
+
+void add_whole(CLI::App& bench) {
+    CLI::App* command = bench.add_subcommand("e2e", "The whole run in separate client and server processes");
+    const auto options = std::make_shared<Options>();
+    EndToEndOptions& job = options->job;
+    command->add_option("--model", job.model, "The network, .onnx or .plan, else the bundled one")->type_name("FILE");
+    command
+        ->add_option("--batch", job.count, "Images encrypted in one batch; 0: as many as there are or the plan holds")
+        ->check(CLI::NonNegativeNumber)
+        ->type_name("B");
+    add_threads_option(*command, job.threads);
+    command->add_option("--images", job.images, "Images with labels, else the bundled ones")->type_name("PATH");
+    command->add_option("--labels", job.labels, "True classes, else those beside the images")->type_name("FILE");
+    command->add_option("--mosaic", job.tile, "Side of a mosaic's tiles in pixels")
+        ->check(CLI::Range(0, 4096))
+        ->capture_default_str();
+    command->add_option("--calibrate", job.calibration, "Images to compile with")
+        ->capture_default_str()
+        ->type_name("PATH");
+    command->add_option("--run-length", job.run_length, "Pixels a tile; 0: one row")
+        ->check(CLI::NonNegativeNumber)
+        ->type_name("R");
+    add_quiet_option(*command, options->quiet);
+    add_json_option(*command, options->json);
+    command->callback([options] { run_whole(*options); });
+}
+
+}  // namespace
+
+void add_bench(CLI::App& app) {
+    CLI::App* bench = app.add_subcommand("bench", "Measure this machine");
+    bench->require_subcommand(1);
+    add_whole(*bench);
+}
+
+}  // namespace obscura::cli

@@ -1,0 +1,126 @@
+#include <fmt/format.h>
+
+#include <memory>
+#include <sstream>
+
+#include "base/error.hpp"
+#include "ckks/parameters.hpp"
+#include "cli/commands.hpp"
+#include "cli/options.hpp"
+#include "cli/report.hpp"
+#include "cli/text.hpp"
+#include "compiler/compile.hpp"
+#include "io/whole_file.hpp"
+#include "plan/plan_file.hpp"
+
+namespace obscura::cli {
+namespace {
+
+struct Options {
+    std::string model;
+    std::string plan;
+    std::string calibration;
+    int tile = 32;
+    std::string classes;
+    compiler::CompileOptions compile;
+    ReportTarget json;
+};
+
+/// One name a line.
+std::vector<std::string> read_class_names(const std::string& path) {
+    constexpr std::uint64_t max_bytes = 1 << 20;
+    const std::vector<std::uint8_t> bytes = io::read_whole_file(path, max_bytes);
+    std::istringstream lines(std::string(bytes.begin(), bytes.end()));
+    std::vector<std::string> names;
+    for (std::string line; std::getline(lines, line);) {
+        if (!line.empty() && line.back() == '\r') line.pop_back();
+        if (!line.empty()) names.push_back(line);
+    }
+    return names;
+}
+
+Json make_report(const plan::Plan& plan, const ckks::Parameters& parameters) {
+    return {{"model", plan.model},
+            {"digest", plan.digest()},
+            {"layers", plan.layers.size()},
+            {"levels", parameters.levels()},
+            {"special_primes", parameters.special_limbs()},
+            {"ring_degree", parameters.degree()},
+            {"log2_qp", parameters.log2_qp()},
+            {"security_bits", parameters.security_bits()},
+            {"run_length", plan.run_length},
+            {"batch_capacity", plan.batch()},
+            {"rotation_keys", plan.rotation_keys.size()},
+            {"headroom_bits", plan.calibration_headroom_bits},
+            {"predicted_logit_error_rms", plan.predicted_score_error_rms},
+            {"predicted_logit_error_max", plan.predicted_score_error_max}};
+}
+
+std::string make_text(const Options& options, const plan::Plan& plan, const ckks::Parameters& parameters) {
+    const int security = parameters.security_bits();
+    return format_table(
+        fmt::format("{}: plan of {}", options.plan, plan.model),
+        {{"layers", std::to_string(plan.layers.size())},
+         {"images a batch", fmt::format("{} (run length {})", plan.batch(), plan.run_length)},
+         {"ring", fmt::format("N = {}, {} + {} primes, log2(QP) = {:.1f}", parameters.degree(), parameters.levels(),
+                              parameters.special_limbs(), parameters.log2_qp())},
+         {"security", security > 0 ? fmt::format("{} bits", security) : "NONE: insecure test parameters"},
+         {"rotation keys", std::to_string(plan.rotation_keys.size())},
+         {"headroom", fmt::format("{:.1f} bits", plan.calibration_headroom_bits)},
+         {"predicted logit error", "RMS " + format_error(plan.predicted_score_error_rms)}});
+}
+
+void run(Options& options) {
+    if (!options.classes.empty()) options.compile.class_names = read_class_names(options.classes);
+    const io::Images calibration = io::load_images(options.calibration, options.tile);
+    const plan::Plan plan = compiler::compile(options.model, calibration, options.compile);
+    plan::save_plan(plan, options.plan);
+    const ckks::Parameters parameters(plan.parameters);
+    deliver(options.json, make_report(plan, parameters), make_text(options, plan, parameters));
+}
+
+}  // namespace
+
+void add_compile(CLI::App& app) {
+    CLI::App* command =
+        app.add_subcommand("compile", "Turn a trained network (ONNX) into a plan that client and server share");
+    const auto options = std::make_shared<Options>();
+    command->add_option("model", options->model, "The network: an .onnx file whose input is pixels 0..255")
+        ->required()
+        ->type_name("MODEL");
+    command->add_option("-o,--output", options->plan, "Plan to write")->required()->type_name("PLAN");
+    command
+        ->add_option("--calibrate", options->calibration,
+                     "A few hundred typical images; they decide scales and head-room")
+        ->required()
+        ->type_name("IMAGES");
+    command->add_option("--mosaic", options->tile, "Side of a mosaic's tiles in pixels")
+        ->check(CLI::Range(0, 4096))
+        ->capture_default_str();
+    command
+        ->add_option("--run-length", options->compile.run_length,
+                     "Pixels a tile: longer runs hold more images a batch and need fewer rotations; 0: one row")
+        ->check(CLI::NonNegativeNumber)
+        ->type_name("R");
+    command
+        ->add_option("--log-scale", options->compile.log_scale,
+                     "log2 of the values' scale; weights get the other bits of 30")
+        ->check(CLI::Range(10.0, 29.0))
+        ->capture_default_str()
+        ->type_name("BITS");
+    command->add_option("--classes", options->classes, "Names of the classes, one a line")->type_name("FILE");
+    command->add_option("--name", options->compile.model, "Name of the network; else the file's own")
+        ->type_name("NAME");
+    command
+        ->add_option("--log-degree", options->compile.log_degree,
+                     "log2 of the ring degree; 0: the smallest that is secure")
+        ->check(CLI::Range(0, 17))
+        ->type_name("BITS");
+    command->add_flag("--insecure-for-tests", options->compile.insecure_for_tests,
+                      "Accept a --log-degree below 128 bits; marks the plan and every file made from it");
+    add_threads_option(*command, options->compile.threads);
+    add_json_option(*command, options->json);
+    command->callback([options] { run(*options); });
+}
+
+}  // namespace obscura::cli

@@ -1,0 +1,181 @@
+#include "cli/end_to_end.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cstdio>
+#include <filesystem>
+
+#include "base/error.hpp"
+#include "ckks/parameters.hpp"
+#include "cli/child_process.hpp"
+#include "cli/options.hpp"
+#include "cli/scores_file.hpp"
+#include "cli/text.hpp"
+#include "io/whole_file.hpp"
+#include "plan/plan_file.hpp"
+
+namespace obscura::cli {
+namespace {
+
+namespace fs = std::filesystem;
+
+constexpr const char* plan_name = "network.plan";
+constexpr const char* keys_name = "evaluation.keys";
+constexpr const char* request_name = "request.ct";
+constexpr const char* response_name = "response.ct";
+constexpr const char* server_report_name = "report.json";
+constexpr const char* secret_name = "secret.key";
+constexpr const char* scores_name = "scores.json";
+
+struct Steps {
+    ChildResult keygen;
+    ChildResult encrypt;
+    ChildResult infer;
+    ChildResult decrypt;
+
+    std::uint64_t client_peak() const { return std::max({keygen.peak_bytes, encrypt.peak_bytes, decrypt.peak_bytes}); }
+};
+
+std::string absolute(const std::string& path) {
+    return fs::absolute(path).string();
+}
+
+/// Runs one step and says what it did.
+ChildResult step(const std::string& what, const std::vector<std::string>& arguments, const fs::path& folder,
+                 bool quiet) {
+    const ChildResult result = run_self(arguments, folder.string());
+    if (!quiet) {
+        fmt::print("{:<46} {:>10}   peak {}\n", what, format_seconds(result.seconds), format_bytes(result.peak_bytes));
+        std::fflush(stdout);
+    }
+    return result;
+}
+
+void make_plan(const EndToEndOptions& options, const fs::path& server, bool quiet) {
+    const std::string target = (server / plan_name).string();
+    if (io::extension(options.model) == ".plan") {
+        fs::copy_file(options.model, target, fs::copy_options::overwrite_existing);
+        return;
+    }
+    std::vector<std::string> arguments{"compile", absolute(options.model), "-o",
+                                       target,    "--calibrate",           absolute(options.calibration)};
+    if (options.run_length > 0) arguments.insert(arguments.end(), {"--run-length", std::to_string(options.run_length)});
+    if (!options.classes.empty()) arguments.insert(arguments.end(), {"--classes", absolute(options.classes)});
+    step("compile the network into a plan", arguments, server, quiet);
+}
+
+/// Images that are compared later, and the same for the encrypting process to read.
+io::Images choose_images(const EndToEndOptions& options, const plan::Plan& plan) {
+    const io::Images images = ImageChoice{options.images, options.labels, options.tile, 0, 0}.load();
+    const int count = options.count > 0 ? options.count : std::min(images.count, plan.batch());
+    if (count > plan.batch()) {
+        throw Error(ErrorCode::usage,
+                    fmt::format("{} images are asked for, but a batch of this plan holds {}; ask for fewer, or "
+                                "compile with a longer --run-length",
+                                count, plan.batch()));
+    }
+    return io::slice(images, 0, count);
+}
+
+std::uint64_t size_of(const fs::path& path) {
+    return static_cast<std::uint64_t>(fs::file_size(path));
+}
+
+Json make_report(const EndToEndResult& result, const Steps& steps, const fs::path& client, const fs::path& server) {
+    const ckks::Parameters parameters(result.plan.parameters);
+    const Json server_report = read_json((server / server_report_name).string());
+    Json report;
+    report["model"] = result.plan.model;
+    add_to_report(report, result.accuracy);
+    report["seconds_total"] = steps.infer.seconds;
+    report["seconds_per_image"] = steps.infer.seconds / result.accuracy.images;
+    report["threads"] = server_report.at("threads");
+    report["server_peak_bytes"] = steps.infer.peak_bytes;
+    report["client_peak_bytes"] = steps.client_peak();
+    report["key_bytes"] = size_of(server / keys_name);
+    report["request_bytes"] = size_of(server / request_name);
+    report["response_bytes"] = size_of(server / response_name);
+    report["secret_key_bytes"] = size_of(client / secret_name);
+    report["ring_degree"] = parameters.degree();
+    report["log2_qp"] = parameters.log2_qp();
+    report["security_bits"] = parameters.security_bits();
+    report["batch_capacity"] = result.plan.batch();
+    report["seconds"] = {{"keygen", steps.keygen.seconds},
+                         {"encrypt", steps.encrypt.seconds},
+                         {"infer", steps.infer.seconds},
+                         {"decrypt", steps.decrypt.seconds}};
+    report["server"] = server_report;
+    return report;
+}
+
+std::string make_table(const Json& report, const Accuracy& accuracy) {
+    const auto bytes = [&](const char* field) { return format_bytes(report.at(field).get<std::uint64_t>()); };
+    const auto seconds = [&](const char* field) {
+        return format_seconds(report.at("seconds").at(field).get<double>());
+    };
+    std::vector<std::pair<std::string, std::string>> rows = table_rows(accuracy);
+    rows.emplace_back("server time, loading included",
+                      fmt::format("{}, {:.4f} s an image, {} threads", seconds("infer"),
+                                  report.at("seconds_per_image").get<double>(), report.at("threads").get<int>()));
+    rows.emplace_back("client time", fmt::format("keys {}, encrypt {}, decrypt {}", seconds("keygen"),
+                                                 seconds("encrypt"), seconds("decrypt")));
+    rows.emplace_back("peak memory",
+                      fmt::format("server {}, client {}", bytes("server_peak_bytes"), bytes("client_peak_bytes")));
+    rows.emplace_back("sent once: evaluation keys", bytes("key_bytes"));
+    rows.emplace_back("sent a batch",
+                      fmt::format("request {}, response {}", bytes("request_bytes"), bytes("response_bytes")));
+    rows.emplace_back("ring", fmt::format("N = {}, log2(QP) = {:.1f}", report.at("ring_degree").get<int>(),
+                                          report.at("log2_qp").get<double>()));
+    const int security = report.at("security_bits").get<int>();
+    rows.emplace_back("security", security > 0 ? fmt::format("{} bits", security) : "NONE: insecure test parameters");
+    return format_table(fmt::format("{}: {} encrypted images", report.at("model").get<std::string>(), accuracy.images),
+                        rows);
+}
+
+}  // namespace
+
+EndToEndResult run_end_to_end(const EndToEndOptions& options, bool quiet) {
+    const fs::path folder = absolute(options.folder);
+    const fs::path client = folder / "client";
+    const fs::path server = folder / "server";
+    fs::create_directories(client);
+    fs::create_directories(server);
+    const std::string plan_path = (server / plan_name).string();
+    const std::string threads = std::to_string(options.threads);
+
+    EndToEndResult result;
+    make_plan(options, server, quiet);
+    result.plan = plan::load_plan(plan_path);
+    result.images = choose_images(options, result.plan);
+    const std::string count = std::to_string(result.images.count);
+
+    Steps steps;
+    steps.keygen = step("client: make keys",
+                        {"keygen", plan_path, "--secret", secret_name, "--evaluation", (server / keys_name).string(),
+                         "--overwrite", "--threads", threads},
+                        client, quiet);
+    steps.encrypt = step(
+        fmt::format("client: encrypt {} images", count),
+        {"encrypt", plan_path, "--secret", secret_name, "--images", absolute(options.images), "--mosaic",
+         std::to_string(options.tile), "--count", count, "-o", (server / request_name).string(), "--threads", threads},
+        client, quiet);
+    steps.infer = step("server: run the network on ciphertexts",
+                       {"infer", plan_name, "--evaluation", keys_name, "--request", request_name, "-o", response_name,
+                        "--threads", threads, "--json", server_report_name},
+                       server, quiet);
+    // All digits: the scores are compared with the plain network's here, on the client's side.
+    steps.decrypt = step("client: decrypt the scores",
+                         {"decrypt", plan_path, "--secret", secret_name, "--response",
+                          (server / response_name).string(), "-o", scores_name, "--digits", "12"},
+                         client, quiet);
+
+    result.scores = read_scores((client / scores_name).string());
+    result.accuracy =
+        measure_accuracy(result.plan, result.scores, result.images, result.images.labels, options.threads);
+    result.report = make_report(result, steps, client, server);
+    result.table = make_table(result.report, result.accuracy);
+    return result;
+}
+
+}  // namespace obscura::cli

@@ -1,0 +1,42 @@
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "cli/accuracy.hpp"
+#include "cli/report.hpp"
+#include "io/images.hpp"
+#include "plan/plan.hpp"
+
+/// The whole job as a user would run it, each step in a process of its own: compile, make keys, encrypt, infer,
+/// decrypt, compare. Shared by `demo` and `bench e2e`.
+namespace obscura::cli {
+
+struct EndToEndOptions {
+    std::string model;        ///< .onnx file, or a plan that was compiled before
+    std::string calibration;  ///< images for compiling; unused for a plan
+    std::string images;
+    std::string labels;  ///< empty: those that come with the images
+    int tile = 32;       ///< side of the tiles of a mosaic
+    int count = 0;       ///< first images taken; 0: all of them
+    int threads = 0;
+    std::string classes;  ///< names of the classes for compiling; may be empty
+    int run_length = 0;   ///< of the plan; 0: the compiler chooses
+    std::string folder;   ///< gets client/ and server/; made if it is not there
+};
+
+struct EndToEndResult {
+    plan::Plan plan;
+    io::Images images;
+    runtime::Scores scores;
+    Accuracy accuracy;
+    Json report;        ///< fields: docs/cli.md
+    std::string table;  ///< the same for people
+};
+
+/// What only the key owner may see is in `folder`/client; the server process is started in `folder`/server and is given
+/// the plan, the evaluation keys and the request by name. Prints a line a step to standard output unless `quiet`.
+/// Throws what the steps throw.
+EndToEndResult run_end_to_end(const EndToEndOptions& options, bool quiet);
+
+}  // namespace obscura::cli

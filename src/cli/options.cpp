@@ -1,0 +1,49 @@
+#include "cli/options.hpp"
+
+#include <fmt/format.h>
+
+#include "base/error.hpp"
+
+namespace obscura::cli {
+
+void add_threads_option(CLI::App& command, int& threads) {
+    command.add_option("--threads", threads, "Threads; 0 takes every core")->check(CLI::Range(0, 1024))->type_name("T");
+}
+
+void add_quiet_option(CLI::App& command, bool& quiet) {
+    command.add_flag("-q,--quiet", quiet, "Show no progress");
+}
+
+void add_image_options(CLI::App& command, ImageChoice& choice, bool required) {
+    command
+        .add_option("--images", choice.path,
+                    "Images: CIFAR .bin, .npy, .png, .webp (one image or a mosaic) or a folder of .png and .webp")
+        ->required(required)
+        ->type_name("PATH");
+    command
+        .add_option("--labels", choice.labels,
+                    "True classes: .npy, .csv, .txt, CIFAR .bin, or one byte each; else those beside the images")
+        ->type_name("FILE");
+    command.add_option("--first", choice.first, "Skip this many images")->check(CLI::NonNegativeNumber)->type_name("K");
+    command.add_option("--count", choice.count, "Take this many images; 0: all that follow")
+        ->check(CLI::NonNegativeNumber)
+        ->type_name("M");
+    command.add_option("--mosaic", choice.tile, "Side of a mosaic's tiles in pixels; 0: a picture is one image")
+        ->check(CLI::Range(0, 4096))
+        ->capture_default_str()
+        ->type_name("SIDE");
+}
+
+io::Images ImageChoice::load() const {
+    io::Images images = io::load_images(path, tile);
+    if (!labels.empty()) {
+        images.labels = io::load_labels(labels);
+        if (images.labels.size() != static_cast<std::size_t>(images.count)) {
+            throw Error(ErrorCode::format, fmt::format("{}: {} labels for the {} images of {}", labels,
+                                                       images.labels.size(), images.count, path));
+        }
+    }
+    return io::slice(images, first, count);
+}
+
+}  // namespace obscura::cli

@@ -1,0 +1,31 @@
+#pragma once
+
+#include <CLI/CLI.hpp>
+#include <string>
+
+#include "io/images.hpp"
+
+/// Options that several commands share, under the same names everywhere.
+namespace obscura::cli {
+
+/// `--threads T`, 0 (all cores) to 1024.
+void add_threads_option(CLI::App& command, int& threads);
+
+/// `--quiet`: no progress.
+void add_quiet_option(CLI::App& command, bool& quiet);
+
+/// Which images: `--images FILE --first K --count M --mosaic SIDE --labels FILE`.
+struct ImageChoice {
+    std::string path;
+    std::string labels;
+    int tile = 32;
+    int first = 0;
+    int count = 0;  ///< 0: all from `first` on
+
+    /// Loads them; labels from --labels or, if that is not given, from beside the images. Throws Error.
+    io::Images load() const;
+};
+
+void add_image_options(CLI::App& command, ImageChoice& choice, bool required);
+
+}  // namespace obscura::cli

@@ -1,0 +1,80 @@
+#include "compiler/compile.hpp"
+
+#include <fmt/format.h>
+
+#include <cmath>
+#include <filesystem>
+
+#include "base/error.hpp"
+#include "compiler/calibration.hpp"
+#include "compiler/onnx_import.hpp"
+#include "compiler/parameter_choice.hpp"
+#include "compiler/passes.hpp"
+#include "compiler/prediction.hpp"
+#include "compiler/quantise.hpp"
+#include "plan/layout.hpp"
+
+namespace obscura::compiler {
+namespace {
+
+plan::RealNetwork simplify(const Graph& graph) { return lower(merge_linear(complete_squares(graph))); }
+
+std::string model_name(const ImportedModel& model, const std::string& path, const CompileOptions& options) {
+    if (!options.model.empty()) return options.model;
+    const auto found = model.properties.find("network");
+    return found != model.properties.end() ? found->second : std::filesystem::path(path).stem().string();
+}
+
+int highest_square(const plan::Plan& plan) {
+    int level = 0;
+    for (const plan::Layer& layer : plan.layers)
+        if (layer.finish == plan::Finish::square) level = std::max(level, layer.level - 1);
+    return level;
+}
+
+void check_headroom(const plan::Plan& plan, double wanted) {
+    std::string tight;
+    for (const plan::Layer& layer : plan.layers) {
+        const double bits = headroom_bits(plan, layer);
+        if (bits >= wanted) continue;
+        tight += fmt::format("\n  {} (level {}): largest value 2^{:.1f}, headroom {:.1f} bits", layer.name, layer.level,
+                             std::log2(layer.peak), bits);
+    }
+    if (!tight.empty())
+        throw Error(ErrorCode::range,
+                    fmt::format("values of the calibration images come within {} bits of what the modulus holds; one "
+                                "image that leaves the range spoils its whole batch. Lower the scale, or train the "
+                                "network with a penalty on large pre-activations:{}",
+                                wanted, tight));
+}
+
+}  // namespace
+
+plan::RealNetwork import_network(const std::string& onnx_path) { return simplify(import_onnx(onnx_path).graph); }
+
+plan::Plan compile(const std::string& onnx_path, const io::Images& calibration, const CompileOptions& options) {
+    const ImportedModel model = import_onnx(onnx_path);
+    plan::RealNetwork network = simplify(model.graph);
+    if (calibration.count < 1) throw Error(ErrorCode::usage, "no calibration images; give a few hundred typical ones");
+    ThreadPool pool(options.threads);
+    normalise_input(network, calibration);
+    const Statistics statistics = measure(network, calibration, pool);
+
+    const std::vector<int> levels = assign_levels(network);
+    const int run_length = options.run_length != 0 ? options.run_length : network.input.width;
+    const int tiles = network.input.height * network.input.width / std::max(1, run_length);
+    const ckks::ParametersLiteral parameters = choose_parameters(levels.front(), tiles, options);
+    plan::Plan plan = quantise(network, statistics, levels, parameters, options);
+    plan.model = model_name(model, onnx_path, options);
+    plan.class_names = options.class_names;
+    plan.run_length = run_length;
+    plan.relinearisation_level = highest_square(plan);
+    plan.rotation_keys = plan::required_rotations(plan);
+    record_peaks(plan, calibration, pool);
+    check_headroom(plan, options.min_headroom_bits);
+    predict_noise(plan, calibration, pool);
+    plan::validate(plan);
+    return plan;
+}
+
+}  // namespace obscura::compiler

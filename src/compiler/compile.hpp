@@ -1,0 +1,34 @@
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "io/images.hpp"
+#include "plan/plan.hpp"
+#include "plan/real_network.hpp"
+
+namespace obscura::compiler {
+
+struct CompileOptions {
+    int run_length = 0;         ///< raster pixels a tile (plan/layout.hpp); 0: a row
+    double log_scale = 22;      ///< log2 of the rms of the integers z; weights have 30 - log_scale bits
+    double last_log_scale = 20; ///< the same for the layer before the head, whose sum has to fit two primes
+    int log_degree = 0;         ///< log2 of the ring degree; 0: the smallest that is 128-bit secure
+    bool insecure_for_tests = false;  ///< accept a log_degree that is not secure
+    double min_headroom_bits = 1;     ///< refuse to compile with less (Plan::calibration_headroom_bits)
+    double head_headroom_bits = 3;    ///< wanted for the class scores, given up bit by bit below 8-bit weights
+    int threads = 0;                  ///< 0: one a core
+    std::string model;                ///< name; empty: the ONNX file's "network" property, or its file name
+    std::vector<std::string> class_names;
+};
+
+/// The network of an ONNX file as layers and squares, in real arithmetic. Throws as import_onnx and the passes do.
+plan::RealNetwork import_network(const std::string& onnx_path);
+
+/// ONNX to plan. `calibration` are typical images of the network's input shape (a few hundred); they decide scales, and
+/// peaks and noise are measured on them. The plan is validated.
+/// Throws Error(unsupported) for networks that cannot run, Error(range) if values do not fit with the headroom asked
+/// for, Error(security) if no ring degree is secure, Error(format) for images of another shape.
+plan::Plan compile(const std::string& onnx_path, const io::Images& calibration, const CompileOptions& options);
+
+}  // namespace obscura::compiler

@@ -1,0 +1,169 @@
+#include "compiler/explain.hpp"
+
+#include <algorithm>
+#include <cmath>
+#include <set>
+
+#include "compiler/prediction.hpp"
+#include "io/residues.hpp"
+#include "plan/layout.hpp"
+
+namespace obscura::compiler {
+namespace {
+
+using plan::Finish;
+using plan::Layout;
+
+const char* finish_name(Finish finish) {
+    switch (finish) {
+        case Finish::square: return "square";
+        case Finish::none: return "none";
+        case Finish::head: return "head";
+    }
+    return "";
+}
+
+class Explainer {
+  public:
+    Explainer(const plan::Plan& plan, const CostModel& model)
+        : plan_(plan), model_(model), parameters_(plan.parameters), layouts_(plan::layouts(plan)) {
+        degree_ = parameters_.degree();
+        // A transform takes N log N steps.
+        transform_ = model.transform_seconds * degree_ * parameters_.log_degree() / (32768.0 * 15);
+    }
+
+    Explanation run() {
+        Explanation result;
+        result.model = plan_.model;
+        result.ring_degree = static_cast<int>(degree_);
+        result.limbs = parameters_.levels();
+        result.special_limbs = parameters_.special_limbs();
+        result.log2_qp = parameters_.log2_qp();
+        result.security_bits = parameters_.security_bits();
+        result.images = plan_.batch();
+        result.headroom_bits = plan_.calibration_headroom_bits;
+        result.score_error_rms = plan_.predicted_score_error_rms;
+        result.score_error_max = plan_.predicted_score_error_max;
+        std::uint64_t live = 0;
+        for (std::size_t i = 0; i < plan_.layers.size(); ++i) {
+            result.layers.push_back(layer(i));
+            result.seconds += result.layers.back().seconds;
+            live = std::max(live, live_bytes(i));
+        }
+        result.seconds_per_image = result.seconds / result.images;
+        result.rotation_keys = static_cast<int>(plan_.rotation_keys.size());
+        std::uint64_t key_polynomials = key_limbs(plan_.relinearisation_level);
+        for (const plan::RotationKeyRequest& key : plan_.rotation_keys) key_polynomials += key_limbs(key.level);
+        result.key_bytes = key_polynomials * io::packed_bytes(degree_);
+        result.server_bytes = key_polynomials * 2 * 4 * degree_ + live;
+        result.request_bytes = static_cast<std::uint64_t>(ciphertexts(plan_.input.channels, 0)) *
+                               static_cast<std::uint64_t>(parameters_.levels()) * io::packed_bytes(degree_);
+        const plan::Layer& head = plan_.layers.back();
+        result.response_bytes =
+            static_cast<std::uint64_t>(head.out_channels * head.level) * 2 * io::packed_bytes(degree_);
+        return result;
+    }
+
+  private:
+    int ciphertexts(int channels, std::size_t layout) const { return channels * layouts_[layout].columns(); }
+
+    /// Limbs of one polynomial of a key: one for each digit, over all primes.
+    std::uint64_t key_limbs(int level) const {
+        return static_cast<std::uint64_t>(parameters_.digits(level) * (level + parameters_.special_limbs()));
+    }
+
+    /// Distinct rotations of source columns, added up over the operands' channels.
+    int rotated_ciphertexts(const plan::Layer& layer, const Layout& output) const {
+        std::set<std::tuple<int, int, int>> rotated;
+        int count = 0;
+        for (const plan::Operand& operand : layer.operands) {
+            const Layout& source = layouts_[static_cast<std::size_t>(operand.source + 1)];
+            for (int column = 0; column < output.columns(); ++column)
+                for (const plan::Tap& tap : operand.taps) {
+                    const auto at = plan::locate(source, output, operand.stride, column, tap);
+                    if (at.tile_shift != 0 && rotated.insert({operand.source, at.column, at.tile_shift}).second)
+                        count += operand.channels;
+                }
+        }
+        return count;
+    }
+
+    LayerExplanation layer(std::size_t index) const {
+        const plan::Layer& layer = plan_.layers[index];
+        const Layout& output = layouts_[index + 1];
+        const bool head = layer.finish == Finish::head;
+        LayerExplanation row;
+        row.name = layer.name;
+        row.finish = finish_name(layer.finish);
+        row.channels = layer.out_channels;
+        row.height = layer.height;
+        row.width = layer.width;
+        row.columns = output.columns();
+        row.level = layer.level;
+        int largest = 1;
+        for (const plan::Operand& operand : layer.operands) {
+            row.rows += static_cast<int>(operand.taps.size()) * operand.channels;
+            for (const std::int16_t weight : operand.weights) largest = std::max(largest, std::abs(static_cast<int>(weight)));
+        }
+        row.weight_bits = std::log2(largest);
+        row.scale_bits = layer.rms > 0 ? std::log2(layer.rms) : 0;
+        row.error_bits = layer.predicted_error > 0 ? std::log2(layer.predicted_error) : 0;
+        row.headroom_bits = headroom_bits(plan_, layer);
+        const plan::Operand& main = layer.operands.front();
+        row.ciphertexts_in = ciphertexts(main.channels, static_cast<std::size_t>(main.source + 1));
+        row.ciphertexts_out = head ? layer.out_channels : ciphertexts(layer.out_channels, index + 1);
+        int rotated = rotated_ciphertexts(layer, output);
+        if (head) rotated += layer.out_channels * static_cast<int>(plan::head_steps(output).size());
+        row.rotations = static_cast<double>(rotated) / row.ciphertexts_in;
+        const int output_limbs = layer.finish == Finish::square ? layer.level - 1 : layer.level;
+        row.output_bytes = static_cast<std::uint64_t>(row.ciphertexts_out) * ciphertext_bytes(output_limbs);
+        row.seconds = seconds(layer, row, rotated, ciphertexts(layer.out_channels, index + 1));
+        return row;
+    }
+
+    /// Transforms of the evaluation-domain order (a square and its rotations share one digit decomposition), the
+    /// rotation keys' products, and the integer matrix product over the extended basis.
+    double seconds(const plan::Layer& layer, const LayerExplanation& row, int rotated, int products) const {
+        const double limbs = layer.level + parameters_.special_limbs();
+        const double digits = parameters_.digits(layer.level);
+        const double per_ciphertext = rotated > 0 ? 2 * digits + 3 : digits + 2;
+        const double transforms = per_ciphertext * limbs * row.ciphertexts_in;
+        const double key_products = 2.0 * digits * limbs * degree_ * rotated;
+        const double macs = 2.0 * row.rows * products * limbs * degree_;
+        return (transforms * transform_ + key_products / model_.key_product_rate + macs / model_.product_rate) /
+               model_.threads;
+    }
+
+    std::uint64_t ciphertext_bytes(int limbs) const { return std::uint64_t{8} * static_cast<std::uint64_t>(limbs) * degree_; }
+
+    /// Tensors in memory while the layer runs: its result, and every earlier one that it or a later layer reads.
+    std::uint64_t live_bytes(std::size_t index) const {
+        std::set<int> alive;
+        for (std::size_t i = index; i < plan_.layers.size(); ++i)
+            for (const plan::Operand& operand : plan_.layers[i].operands)
+                if (operand.source < static_cast<int>(index)) alive.insert(operand.source);
+        const plan::Layer& layer = plan_.layers[index];
+        std::uint64_t bytes = static_cast<std::uint64_t>(ciphertexts(layer.out_channels, index + 1)) *
+                              ciphertext_bytes(std::max(1, layer.level - 1));
+        for (const int source : alive) {
+            const int channels =
+                source < 0 ? plan_.input.channels : plan_.layers[static_cast<std::size_t>(source)].out_channels;
+            bytes += static_cast<std::uint64_t>(ciphertexts(channels, static_cast<std::size_t>(source + 1))) *
+                     ciphertext_bytes(layer.level);
+        }
+        return bytes;
+    }
+
+    const plan::Plan& plan_;
+    const CostModel& model_;
+    ckks::Parameters parameters_;
+    std::vector<Layout> layouts_;
+    std::uint32_t degree_ = 0;
+    double transform_ = 0;
+};
+
+}  // namespace
+
+Explanation explain(const plan::Plan& plan, const CostModel& model) { return Explainer(plan, model).run(); }
+
+}  // namespace obscura::compiler

@@ -1,0 +1,200 @@
+#include "compiler/quantise.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cassert>
+#include <cmath>
+
+#include "base/error.hpp"
+#include "plan/limits.hpp"
+
+namespace obscura::compiler {
+namespace {
+
+using plan::Finish;
+using plan::RealLayer;
+using plan::RealOperand;
+
+/// Rounding may move a sum of weights up by half a unit a weight, so sums aim a little below the limit.
+constexpr double weight_sum_margin = 0.97;
+/// Smallest real rms that is scaled up to full size; channels below are dead.
+constexpr double smallest_rms = 1e-6;
+constexpr double most_head_weight = 255;
+constexpr double least_head_weight = 31;
+
+/// What later layers need to know about a tensor's integers.
+struct Source {
+    std::vector<double> scale;  ///< [channels], integer per real unit
+    std::vector<double> mean;   ///< [channels], of the integers
+};
+
+class Quantiser {
+  public:
+    Quantiser(const plan::RealNetwork& network, const Statistics& statistics, const std::vector<int>& levels,
+              const ckks::ParametersLiteral& parameters, const CompileOptions& options)
+        : network_(network), statistics_(statistics), levels_(levels), options_(options) {
+        plan_.parameters = parameters;
+        plan_.input = network.input;
+        const double scale = std::exp2(2 * options.log_scale);
+        for (double& factor : plan_.input.factor) factor *= scale;
+        const auto channels = static_cast<std::size_t>(network.input.channels);
+        sources_.push_back({std::vector<double>(channels, scale), std::vector<double>(channels, 0.0)});
+    }
+
+    plan::Plan run() {
+        for (std::size_t i = 0; i < network_.layers.size(); ++i) {
+            switch (network_.layers[i].finish) {
+                case Finish::square: add_square(i); break;
+                case Finish::none: add_integers(i); break;
+                case Finish::head: add_head(i); break;
+            }
+        }
+        return std::move(plan_);
+    }
+
+  private:
+    const Source& source(const RealOperand& operand) const {
+        return sources_[static_cast<std::size_t>(operand.source + 1)];
+    }
+
+    plan::Layer start(std::size_t index) const {
+        const RealLayer& real = network_.layers[index];
+        plan::Layer layer;
+        layer.name = real.name;
+        layer.finish = real.finish;
+        layer.out_channels = real.out_channels;
+        layer.height = real.height;
+        layer.width = real.width;
+        layer.level = levels_[index];
+        return layer;
+    }
+
+    /// Does the head read this layer (through poolings)?
+    bool last_square(std::size_t index) const { return levels_[index] - 1 == levels_.back(); }
+
+    /// Weight k of the operand divided by its source's scale: real output units per unit of the integer read.
+    double unscaled(const RealOperand& operand, std::size_t k) const {
+        return operand.weights[k] / source(operand).scale[k % static_cast<std::size_t>(operand.channels)];
+    }
+
+    void add_square(std::size_t index) {
+        const RealLayer& real = network_.layers[index];
+        plan::Layer layer = start(index);
+        const double prime = plan_.parameters.chain[static_cast<std::size_t>(layer.level - 1)];
+        const double log_scale =
+            last_square(index) ? std::min(options_.log_scale, options_.last_log_scale) : options_.log_scale;
+        const auto channels = static_cast<std::size_t>(real.out_channels);
+        const std::vector<double>& mean_square = statistics_.layers[index].mean_square;
+        std::vector<double> factor(channels);
+        for (std::size_t o = 0; o < channels; ++o) {
+            const double wanted = std::exp2(log_scale) / std::max(smallest_rms, std::sqrt(mean_square[o]));
+            factor[o] = std::min(wanted * prime, largest_factor(real, o));
+            layer.output_scale.push_back(factor[o] / prime);
+            layer.bias.push_back(real.bias[o] * factor[o] / prime);
+        }
+        const std::vector<double> excess = round_weights(real, factor, layer);
+        for (std::size_t o = 0; o < channels; ++o) layer.bias[o] -= excess[o] / prime;
+
+        Source output;
+        for (std::size_t o = 0; o < channels; ++o) {
+            output.scale.push_back(layer.output_scale[o] * layer.output_scale[o]);
+            output.mean.push_back(mean_square[o] * output.scale[o]);
+        }
+        sources_.push_back(std::move(output));
+        plan_.layers.push_back(std::move(layer));
+    }
+
+    /// Largest factor on the unscaled weights of channel o that keeps them within the limits of the matrix product.
+    double largest_factor(const RealLayer& real, std::size_t o) const {
+        double sum = 0;
+        double largest = 0;
+        for (const RealOperand& operand : real.operands) {
+            const std::size_t row = operand.taps.size() * static_cast<std::size_t>(operand.channels);
+            for (std::size_t k = o * row; k < (o + 1) * row; ++k) {
+                sum += std::abs(unscaled(operand, k));
+                largest = std::max(largest, std::abs(unscaled(operand, k)));
+            }
+        }
+        if (largest == 0) return 1;
+        return weight_sum_margin * std::min(plan::limits::weight_sum / sum, plan::limits::weight / largest);
+    }
+
+    /// Fills the layer's integer weights; returns what rounding adds to each output on average, before any rescaling.
+    std::vector<double> round_weights(const RealLayer& real, const std::vector<double>& factor, plan::Layer& layer) const {
+        std::vector<double> excess(factor.size());
+        for (const RealOperand& operand : real.operands) {
+            plan::Operand rounded{operand.source, operand.channels, operand.stride, operand.taps, {}};
+            rounded.weights.reserve(operand.weights.size());
+            const auto channels = static_cast<std::size_t>(operand.channels);
+            const std::size_t row = operand.taps.size() * channels;
+            for (std::size_t k = 0; k < operand.weights.size(); ++k) {
+                const double exact = unscaled(operand, k) * factor[k / row];
+                const double integer = std::round(exact);
+                rounded.weights.push_back(static_cast<std::int16_t>(integer));
+                excess[k / row] += (integer - exact) * source(operand).mean[k % channels];
+            }
+            layer.operands.push_back(std::move(rounded));
+        }
+        return excess;
+    }
+
+    /// A pooling with integer weights: scales pass through, means are multiplied by the sum of the weights.
+    void add_integers(std::size_t index) {
+        const RealLayer& real = network_.layers[index];
+        plan::Layer layer = start(index);
+        const RealOperand& operand = real.operands.front();
+        Source output{source(operand).scale, std::vector<double>(static_cast<std::size_t>(real.out_channels), 0.0)};
+        plan::Operand copy{operand.source, operand.channels, operand.stride, operand.taps, {}};
+        const auto channels = static_cast<std::size_t>(operand.channels);
+        for (std::size_t k = 0; k < operand.weights.size(); ++k) {
+            copy.weights.push_back(static_cast<std::int16_t>(operand.weights[k]));
+            output.mean[k / (operand.taps.size() * channels)] += operand.weights[k] * source(operand).mean[k % channels];
+        }
+        layer.operands.push_back(std::move(copy));
+        sources_.push_back(std::move(output));
+        plan_.layers.push_back(std::move(layer));
+    }
+
+    void add_head(std::size_t index) {
+        const RealLayer& real = network_.layers[index];
+        plan::Layer layer = start(index);
+        double largest = 0;
+        double room = INFINITY;
+        for (const RealOperand& operand : real.operands)
+            for (std::size_t k = 0; k < operand.weights.size(); ++k)
+                largest = std::max(largest, std::abs(unscaled(operand, k)));
+        if (largest == 0) throw Error(ErrorCode::range, fmt::format("{}: all weights are zero", real.name));
+        for (std::size_t o = 0; o < static_cast<std::size_t>(real.out_channels); ++o)
+            room = std::min(room, largest_factor(real, o));
+        // One factor for all classes, small enough for the sums over pixels to fit the last primes.
+        double modulus = 1;
+        for (int i = 0; i < layer.level; ++i) modulus *= plan_.parameters.chain[static_cast<std::size_t>(i)];
+        const double score = *std::max_element(statistics_.largest_score.begin(), statistics_.largest_score.end());
+        const double fits = modulus / 2 / std::exp2(options_.head_headroom_bits) / std::max(score, 1e-9);
+        const double factor = std::min({most_head_weight / largest, room, std::max(fits, least_head_weight / largest)});
+        const std::vector<double> factors(static_cast<std::size_t>(real.out_channels), factor);
+        layer.output_scale = factors;
+        const std::vector<double> excess = round_weights(real, factors, layer);
+        const double pixels = real.height * real.width;
+        for (std::size_t o = 0; o < excess.size(); ++o)
+            layer.bias.push_back(real.bias[o] - excess[o] * pixels / factor);
+        plan_.layers.push_back(std::move(layer));
+    }
+
+    const plan::RealNetwork& network_;
+    const Statistics& statistics_;
+    const std::vector<int>& levels_;
+    const CompileOptions& options_;
+    plan::Plan plan_;
+    std::vector<Source> sources_;
+};
+
+}  // namespace
+
+plan::Plan quantise(const plan::RealNetwork& network, const Statistics& statistics, const std::vector<int>& levels,
+                    const ckks::ParametersLiteral& parameters, const CompileOptions& options) {
+    return Quantiser(network, statistics, levels, parameters, options).run();
+}
+
+}  // namespace obscura::compiler

@@ -1,0 +1,18 @@
+#pragma once
+
+#include "compiler/calibration.hpp"
+#include "compiler/compile.hpp"
+#include "plan/plan.hpp"
+
+namespace obscura::compiler {
+
+/// Integer weights, biases and scales for the network. Output channel o of a square layer holds z = scale[o] * real z
+/// with scale[o] = 2^log_scale / rms(real z), and its output u = z^2 has scale[o]^2; weights are
+///     round(real weight * scale[o] / (scale of the source's channel) * q),
+/// so the deviation of every prime q from its nominal size is absorbed exactly. What rounding adds on average (every
+/// square has a positive mean) is taken back in the bias. `levels` as from assign_levels.
+/// Throws Error(range) if the scores do not fit two primes.
+plan::Plan quantise(const plan::RealNetwork& network, const Statistics& statistics, const std::vector<int>& levels,
+                    const ckks::ParametersLiteral& parameters, const CompileOptions& options);
+
+}  // namespace obscura::compiler

@@ -1,0 +1,26 @@
+#pragma once
+
+#include <cstdint>
+
+#include "plan/plan.hpp"
+#include "plan/reference.hpp"
+
+/// The noise model of encrypted inference.
+///
+/// One kind of error matters: dividing a layer's product by a prime rounds both polynomials (r0, r1) of a ciphertext,
+/// which adds r0 + r1 s to the integers in the slots. In the conjugate-invariant ring a polynomial with independent
+/// coefficients of variance v has slots of variance 2 N v; rounding has v = 1/12 and a uniform ternary secret 2/3, so
+/// the error is a Gaussian of rms sqrt(N/6) * sqrt(4N/3), 2^13.9 for N = 2^15. Fresh encryption and key switching add
+/// errors of similar size to integers that are 2^20 times larger, which is invisible.
+namespace obscura::plan {
+
+/// rms error of a slot integer caused by one rescaling.
+double rescale_noise(int log_degree);
+
+/// rms error of a freshly encrypted slot integer (error polynomial with sigma = 3.2).
+double fresh_noise(int log_degree);
+
+/// A hook for PlainNetwork::scores that adds the modelled noise to every z. Deterministic for a seed.
+LayerHook noise_hook(const Plan& plan, std::uint64_t seed);
+
+}  // namespace obscura::plan

@@ -1,0 +1,37 @@
+#pragma once
+
+#include <map>
+#include <set>
+#include <utility>
+#include <vector>
+
+#include "plan/layout.hpp"
+
+/// Which ciphertexts a linear layer reads, rotated by how much: everything that follows from layouts and taps alone.
+namespace obscura::tensor {
+
+/// A group of rows of the matrix product of one output column: all channels of one source column under one rotation,
+/// multiplied with the weights of one (operand, tap).
+struct Term {
+    int operand = 0;
+    int tap = 0;
+    int column = 0;
+    int shift = 0;  ///< tiles
+    bool operator==(const Term&) const = default;
+};
+
+/// A source column of one operand.
+using SourceColumn = std::pair<int, int>;  // (operand, column)
+
+struct Geometry {
+    std::vector<std::vector<Term>> terms;  ///< [output column], operands in order, taps in order
+
+    /// Source columns that a range of output columns reads, with the rotations of each.
+    std::map<SourceColumn, std::set<int>> needs(int first_column, int last_column) const;
+};
+
+/// `sources`: layout of each operand's source, in the layer's order. A head has one output column per source column:
+/// its sum over columns happens in the product.
+Geometry make_geometry(const plan::Layer& layer, const std::vector<plan::Layout>& sources, const plan::Layout& output);
+
+}  // namespace obscura::tensor

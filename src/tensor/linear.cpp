@@ -1,0 +1,278 @@
+#include "tensor/linear.hpp"
+
+#include <algorithm>
+#include <cassert>
+#include <chrono>
+#include <cmath>
+
+#include "tensor/linear_block.hpp"
+
+namespace obscura::tensor {
+
+namespace {
+
+/// Adds the time until its end to a counter.
+class Stopwatch {
+  public:
+    explicit Stopwatch(double& counter) : counter_(counter), start_(std::chrono::steady_clock::now()) {}
+    ~Stopwatch() { counter_ += std::chrono::duration<double>(std::chrono::steady_clock::now() - start_).count(); }
+
+  private:
+    double& counter_;
+    std::chrono::steady_clock::time_point start_;
+};
+
+std::vector<int> division_sources(const ckks::Context& context, int level, bool rescale) {
+    std::vector<int> limbs;
+    for (int k = 0; k < context.special_limbs(); ++k) limbs.push_back(context.levels() + k);
+    if (rescale) limbs.push_back(level - 1);
+    return limbs;
+}
+
+std::vector<std::vector<int>> in_groups(int begin, int end, int size) {
+    std::vector<std::vector<int>> groups;
+    for (int i = begin; i < end; ++i) {
+        if ((i - begin) % size == 0) groups.emplace_back();
+        groups.back().push_back(i);
+    }
+    return groups;
+}
+
+}  // namespace
+
+LinearEngine::LinearEngine(const ckks::Context& context, const ckks::EvaluationKeys& keys, ckks::LimbPool& pool,
+                           ThreadPool& threads)
+    : context_(context), keys_(keys), pool_(pool), threads_(threads) {
+    for (int i = 0; i < threads.size(); ++i) scratch_.push_back(std::make_unique<ckks::SwitchScratch>(context, pool));
+}
+
+FeatureMap LinearEngine::run(const plan::Layer& layer, std::vector<LinearSource>& sources, const plan::Layout& output,
+                             const LinearOptions& options, const std::function<void(double fraction)>& progress) {
+    const bool rescale = layer.finish == plan::Finish::square, head = layer.finish == plan::Finish::head;
+    const int columns = output.columns(), result_level = layer.level - (rescale ? 1 : 0);
+    std::vector<plan::Layout> source_layouts;
+    for (const auto& source : sources) source_layouts.push_back(source.map->layout);
+    const Geometry geometry = make_geometry(layer, source_layouts, output);
+    PackedWeights weights(layer);
+
+    FeatureMap result;
+    result.layout = output;
+    result.channels = layer.out_channels;
+    const int result_columns = head ? 1 : columns;
+    result.is_ready.assign(static_cast<std::size_t>(result_columns), layer.finish == plan::Finish::none);
+    const auto count = static_cast<std::size_t>(result_columns) * static_cast<std::size_t>(layer.out_channels);
+    if (layer.finish == plan::Finish::none)
+        result.ready.resize(count);
+    else
+        result.pending.resize(count);
+
+    const auto division = division_sources(context_, layer.level, rescale);
+    std::vector<std::array<ckks::Poly, 2>> head_sums;
+    const int size = std::max(1, std::min(options.block_columns, columns));
+    for (int first = 0; first < columns; first += size) {
+        progress(static_cast<double>(first) / columns);
+        const int last = std::min(columns, first + size);
+        Block block(layer, sources, geometry, weights);
+        block.level = layer.level;
+        block.rescale = rescale;
+        block.sum_columns = head;
+        block.continues = head && first > 0;
+        block.first = first;
+        block.last = last;
+        for (const auto& [column, shifts] : geometry.needs(first, last)) {
+            Block::Column c;
+            c.operand = column.first;
+            c.column = column.second;
+            c.shifts.assign(shifts.begin(), shifts.end());
+            c.rotated = shifts.size() > 1 || *shifts.begin() != 0;
+            block.columns.push_back(std::move(c));
+        }
+        prepare_columns(sources, block);
+        arrange(block);
+        if (head && first > 0)
+            block.sums = std::move(head_sums);
+        else
+            block.sums.resize(static_cast<std::size_t>(head ? 1 : last - first) *
+                              static_cast<std::size_t>(layer.out_channels));
+        for (auto& sum : block.sums)
+            for (auto& part : sum) part.limbs.resize(static_cast<std::size_t>(context_.limbs()));
+
+        const auto compute = [&](const std::vector<int>& targets) {
+            for (auto& sum : block.sums)
+                for (auto& part : sum)
+                    for (const int t : targets)
+                        if (!part.limbs[static_cast<std::size_t>(t)])
+                            part.limbs[static_cast<std::size_t>(t)] = pool_.take();
+            raise_digits(block, targets);
+            multiply(block, targets);
+        };
+        const auto source_groups = in_groups(0, static_cast<int>(division.size()), options.group_limbs);
+        for (const auto& group : source_groups) {
+            std::vector<int> targets;
+            for (const int i : group) targets.push_back(division[static_cast<std::size_t>(i)]);
+            compute(targets);
+        }
+        const bool finished = !head || last == columns;
+        const auto target_groups = in_groups(0, result_level, options.group_limbs);
+        if (!head) {
+            divide_sources(block);
+            for (const auto& targets : target_groups) {
+                compute(targets);
+                divide(block, targets);
+            }
+        } else {
+            for (const auto& targets : target_groups) compute(targets);
+            if (finished) {
+                divide_sources(block);
+                for (const auto& targets : target_groups) divide(block, targets);
+            }
+        }
+        if (!finished) {
+            head_sums = std::move(block.sums);
+        } else {
+            for (std::size_t i = 0; i < block.sums.size(); ++i) {
+                auto& sum = block.sums[i];
+                for (auto& part : sum) part.limbs.resize(static_cast<std::size_t>(result_level));
+                const auto at =
+                    static_cast<std::size_t>(head ? 0 : first) * static_cast<std::size_t>(layer.out_channels) + i;
+                ckks::Ciphertext ct{std::move(sum[0]), std::move(sum[1])};
+                if (layer.finish == plan::Finish::none)
+                    result.ready[at] = ckks::make_operand(context_, std::move(ct), pool_);
+                else
+                    result.pending[at] = std::move(ct);
+            }
+        }
+        // columns that no later block of this layer reads, and no later layer either, free their memory
+        const auto later = geometry.needs(last, columns);
+        for (const auto& c : block.columns) {
+            FeatureMap* map = sources[static_cast<std::size_t>(c.operand)].map;
+            bool needed = false;
+            for (std::size_t o = 0; o < sources.size(); ++o)
+                needed |= sources[o].map == map && (sources[o].keep[static_cast<std::size_t>(c.column)] ||
+                                                    later.contains({static_cast<int>(o), c.column}));
+            if (!needed) map->release(c.column);
+        }
+    }
+    if (head) sum_tiles(result.pending, output);
+    progress(1);
+    return result;
+}
+
+void LinearEngine::prepare_columns(std::vector<LinearSource>& sources, const Block& block) {
+    const Stopwatch watch(times_.relinearise);
+    struct Task {
+        FeatureMap* map;
+        std::size_t index;
+    };
+    std::vector<Task> tasks;
+    for (const auto& c : block.columns) {
+        auto& map = *sources[static_cast<std::size_t>(c.operand)].map;
+        if (map.is_ready[static_cast<std::size_t>(c.column)]) continue;
+        map.is_ready[static_cast<std::size_t>(c.column)] = true;
+        map.ready.resize(map.pending.size());
+        for (int channel = 0; channel < map.channels; ++channel) tasks.push_back({&map, map.at(c.column, channel)});
+    }
+    threads_.parallel_for(static_cast<std::int64_t>(tasks.size()), [&](std::int64_t i, int worker) {
+        const auto& task = tasks[static_cast<std::size_t>(i)];
+        task.map->ready[task.index] =
+            ckks::square_relinearise(context_, keys_.relinearisation, std::move(task.map->pending[task.index]), pool_,
+                                     *scratch_[static_cast<std::size_t>(worker)]);
+    });
+}
+
+void LinearEngine::raise_digits(Block& block, const std::vector<int>& targets) {
+    const Stopwatch watch(times_.rotate);
+    struct Task {
+        Block::Column* column;
+        int channel;
+    };
+    const auto digit_limbs = context_.parameters().digit_limbs();
+    const auto digits = static_cast<std::size_t>(context_.parameters().digits(block.level));
+    std::vector<Task> tasks;
+    for (auto& column : block.columns) {
+        const int channels = block.channels(column);
+        column.raised.clear();
+        column.raised.resize(static_cast<std::size_t>(channels) * digits * targets.size());
+        for (int channel = 0; channel < channels; ++channel) tasks.push_back({&column, channel});
+    }
+    threads_.parallel_for(static_cast<std::int64_t>(tasks.size()), [&](std::int64_t i, int) {
+        auto& [column, channel] = tasks[static_cast<std::size_t>(i)];
+        const auto& operand = block.operand(*column, channel);
+        Limb* raised = column->raised.data() + static_cast<std::size_t>(channel) * digits * targets.size();
+        std::vector<u32*> out(digits * targets.size(), nullptr);
+        for (std::size_t k = 0; k < targets.size(); ++k) {
+            const int t = targets[k];
+            for (std::size_t d = 0; d < digits; ++d) {
+                const bool own = t < block.level && static_cast<int>(d) == t / digit_limbs;
+                if (!column->rotated && !own) continue;
+                auto& limb = raised[d * targets.size() + k];
+                limb = pool_.take();
+                if (own)
+                    ckks::digit_evaluations(context_, operand.digits1, operand.digit_level, t, limb.get());
+                else
+                    out[d * targets.size() + k] = limb.get();
+            }
+        }
+        if (!column->rotated) return;
+        assert(operand.digit_level == block.level);
+        std::vector<const u32*> sources;
+        for (int t = 0; t < block.level; ++t) sources.push_back(operand.digits1[static_cast<std::size_t>(t)]);
+        ckks::mod_up(context_, sources.data(), block.level, false, targets, out.data());
+    });
+}
+
+void LinearEngine::divide_sources(Block& block) {
+    const Stopwatch watch(times_.finish);
+    block.smalls.resize(block.sums.size());
+    threads_.parallel_for(static_cast<std::int64_t>(2 * block.sums.size()), [&](std::int64_t i, int) {
+        const auto output = static_cast<std::size_t>(i / 2), part = static_cast<std::size_t>(i % 2);
+        auto& small = block.smalls[output][part];
+        small = pool_.take();
+        ckks::mod_down_sources(context_, block.sums[output][part], block.level, block.rescale, small.get());
+    });
+}
+
+void LinearEngine::divide(Block& block, const std::vector<int>& targets) {
+    const Stopwatch watch(times_.finish);
+    threads_.parallel_for(static_cast<std::int64_t>(2 * block.sums.size()), [&](std::int64_t i, int worker) {
+        const auto output = static_cast<std::size_t>(i / 2), part = static_cast<std::size_t>(i % 2);
+        const auto channel = output % static_cast<std::size_t>(block.out_channels());
+        const bool biased = block.rescale && part == 0;
+        std::vector<u32*> room;
+        for (const auto& limb : scratch_[static_cast<std::size_t>(worker)]->raised) room.push_back(limb.get());
+        std::vector<int> some;
+        for (std::size_t begin = 0; begin < targets.size(); begin += room.size()) {
+            some.assign(targets.begin() + static_cast<std::ptrdiff_t>(begin),
+                        targets.begin() + static_cast<std::ptrdiff_t>(std::min(targets.size(), begin + room.size())));
+            ckks::mod_down_targets(context_, block.sums[output][part], block.level, block.rescale, some,
+                                   block.smalls[output][part].get(),
+                                   biased ? std::llrint(block.layer.bias[channel]) : 0, room.data());
+        }
+    });
+}
+
+void LinearEngine::sum_tiles(std::vector<ckks::Ciphertext>& scores, const plan::Layout& layout) {
+    const Stopwatch watch(times_.finish);
+    const auto steps = plan::head_steps(layout);
+    threads_.parallel_for(static_cast<std::int64_t>(scores.size()), [&](std::int64_t i, int worker) {
+        auto& score = scores[static_cast<std::size_t>(i)];
+        for (const int step : steps) {
+            ckks::Ciphertext copy{ring::make_poly(pool_, score.level()), ring::make_poly(pool_, score.level())};
+            for (std::size_t t = 0; t < score.c0.size(); ++t) {
+                std::copy_n(score.c0[t], context_.degree(), copy.c0[t]);
+                std::copy_n(score.c1[t], context_.degree(), copy.c1[t]);
+            }
+            const auto operand = ckks::make_operand(context_, std::move(copy), pool_);
+            const int one[] = {step};
+            const auto rotated =
+                ckks::rotate_hoisted(context_, keys_, operand, one, pool_, *scratch_[static_cast<std::size_t>(worker)]);
+            for (std::size_t t = 0; t < score.c0.size(); ++t) {
+                const u32 q = context_.prime(static_cast<int>(t));
+                context_.kernels().add(q, score.c0[t], rotated[0].c0[t], score.c0[t], context_.degree());
+                context_.kernels().add(q, score.c1[t], rotated[0].c1[t], score.c1[t], context_.degree());
+            }
+        }
+    });
+}
+
+}  // namespace obscura::tensor

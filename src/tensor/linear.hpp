@@ -1,0 +1,79 @@
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <vector>
+
+#include "base/thread_pool.hpp"
+#include "tensor/feature_map.hpp"
+#include "tensor/geometry.hpp"
+#include "tensor/packed_weights.hpp"
+
+/// One linear layer on encrypted feature maps: squares its inputs, rotates them, multiplies by integer weights,
+/// rescales.
+///
+/// The product runs over the extended basis QP (double hoisting, Bossuat et al., ePrint 2020/1203, section 5; see
+/// ckks::Operand): key switching results are not divided by P before they are multiplied and summed, only the few
+/// outputs are, together with the rescaling. Work proceeds by blocks of output columns; within a block by groups of
+/// target limbs; within a group, first the digits of the rotated inputs are lifted and transformed, ciphertext by
+/// ciphertext, then key products and the matrix product run piece by piece over short ranges of evaluation points, so
+/// that keys and packed rows stay in the caches.
+namespace obscura::tensor {
+
+using ckks::Limb;
+using ckks::u32;
+
+/// Seconds of wall time by kind of work.
+struct LinearTimes {
+    double relinearise = 0;
+    double rotate = 0;
+    double product = 0;
+    double finish = 0;
+};
+
+/// One source of a layer.
+struct LinearSource {
+    FeatureMap* map = nullptr;
+    std::vector<bool>
+        keep;  ///< [columns] columns that later layers still read; the others are released as soon as possible
+};
+
+struct LinearOptions {
+    int block_columns = 8;  ///< output columns of a block: more take more memory, fewer repeat more work at block edges
+    int group_limbs = 4;    ///< target limbs of a group: more take more memory, fewer read the digits more often
+};
+
+class LinearEngine {
+  public:
+    LinearEngine(const ckks::Context& context, const ckks::EvaluationKeys& keys, ckks::LimbPool& pool,
+                 ThreadPool& threads);
+
+    /// Runs the layer. Finish::square: the result is pending, with level - 1 limbs. Finish::none: ready, at the same
+    /// level. Finish::head: pending, one column of out_channels class scores in every valid tile, `level` limbs.
+    /// `progress(fraction)` is called between blocks and may throw to stop.
+    FeatureMap run(const plan::Layer& layer, std::vector<LinearSource>& sources, const plan::Layout& output,
+                   const LinearOptions& options, const std::function<void(double fraction)>& progress);
+
+    const LinearTimes& times() const { return times_; }
+
+  private:
+    struct Block;
+    void prepare_columns(std::vector<LinearSource>& sources, const Block& block);
+    void arrange(Block& block);
+    void raise_digits(Block& block, const std::vector<int>& targets);
+    void multiply(Block& block, const std::vector<int>& targets);
+    void multiply_piece(Block& block, std::size_t target, const std::vector<int>& targets, std::size_t begin,
+                        int worker);
+    void divide_sources(Block& block);
+    void divide(Block& block, const std::vector<int>& targets);
+    void sum_tiles(std::vector<ckks::Ciphertext>& scores, const plan::Layout& layout);
+
+    const ckks::Context& context_;
+    const ckks::EvaluationKeys& keys_;
+    ckks::LimbPool& pool_;
+    ThreadPool& threads_;
+    std::vector<std::unique_ptr<ckks::SwitchScratch>> scratch_;
+    LinearTimes times_;
+};
+
+}  // namespace obscura::tensor

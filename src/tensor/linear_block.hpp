@@ -1,0 +1,77 @@
+#pragma once
+
+#include <array>
+#include <vector>
+
+#include "base/aligned.hpp"
+#include "tensor/linear.hpp"
+
+namespace obscura::tensor {
+
+/// One worker's room for a piece of the product.
+struct PieceScratch {
+    AlignedWords panels[2];  ///< packed rows of c0 and c1
+    AlignedWords rows;       ///< [4][piece] two rows of c0, two of c1
+    AlignedWords gathered;   ///< [digits + 1][piece]
+    AlignedWords partial;    ///< [out_channels][piece] products to be added
+};
+
+/// A block of output columns of a layer while it is computed.
+struct LinearEngine::Block {
+    Block(const plan::Layer& of_layer, std::vector<LinearSource>& of_sources, const Geometry& of_geometry,
+          PackedWeights& of_weights)
+        : layer(of_layer), sources(of_sources), geometry(of_geometry), weights(of_weights) {}
+
+    const plan::Layer& layer;
+    std::vector<LinearSource>& sources;
+    const Geometry& geometry;
+    PackedWeights& weights;
+    int level = 0;
+    bool rescale = false;
+    bool sum_columns = false;  ///< a head: all output columns add up to one
+    bool continues = false;    ///< a head's later block: add to what is there
+    int first = 0, last = 0;   ///< output columns
+
+    /// A source column and the digits of its ciphertexts for the current group of target limbs.
+    struct Column {
+        int operand = 0;
+        int column = 0;
+        std::vector<int> shifts;
+        bool rotated = false;
+        std::vector<ckks::Limb> raised;  ///< [channel][digit][target of the group]; only own digits if not rotated
+    };
+    std::vector<Column> columns;
+
+    /// Packed rows of one column under one rotation.
+    struct Panel {
+        std::size_t column = 0;  ///< index into columns
+        int shift = 0;
+        std::size_t offset = 0;  ///< pairs before it
+        const ckks::RotationKey* key = nullptr;
+    };
+    std::vector<Panel> panels;
+    std::size_t total_pairs = 0;
+
+    /// What one output column multiplies for one half of the ciphertext: panels and their weights.
+    struct Row {
+        std::vector<std::size_t> panels;
+        const std::uint32_t* weights = nullptr;
+    };
+    /// [chain or special target][c0 or c1][output column - first]
+    std::array<std::array<std::vector<Row>, 2>, 2> rows;
+
+    std::size_t piece = 0;                    ///< words of a piece
+    std::vector<PieceScratch> piece_scratch;  ///< [worker]
+
+    std::vector<std::array<ckks::Poly, 2>> sums;    ///< [output column - first][out channel], limbs()
+    std::vector<std::array<ckks::Limb, 2>> smalls;  ///< quotients of the division
+
+    int out_channels() const { return layer.out_channels; }
+    const ckks::Operand& operand(const Column& c, int channel) const {
+        const auto& map = *sources[static_cast<std::size_t>(c.operand)].map;
+        return map.ready[map.at(c.column, channel)];
+    }
+    int channels(const Column& c) const { return sources[static_cast<std::size_t>(c.operand)].map->channels; }
+};
+
+}  // namespace obscura::tensor

@@ -1,0 +1,169 @@
+#include <algorithm>
+#include <chrono>
+
+#include "tensor/linear_block.hpp"
+
+/// The integer matrix product of a block and the key products that feed it, piece by piece.
+namespace obscura::tensor {
+
+namespace {
+
+/// Packed rows of a piece should stay in the second-level cache.
+constexpr std::size_t panel_bytes = std::size_t{256} << 10;
+constexpr std::size_t smallest_piece = 16;
+
+enum TargetKind : std::size_t { chain = 0, special = 1 };
+
+}  // namespace
+
+void LinearEngine::arrange(Block& block) {
+    const auto digits = static_cast<std::size_t>(context_.parameters().digits(block.level));
+    std::map<std::pair<SourceColumn, int>, std::size_t> panel_of;
+    for (std::size_t c = 0; c < block.columns.size(); ++c) {
+        const auto& column = block.columns[c];
+        for (const int shift : column.shifts) {
+            const auto* key =
+                shift == 0
+                    ? nullptr
+                    : &keys_.rotation(shift * block.sources[static_cast<std::size_t>(column.operand)].map->layout.batch,
+                                      block.level);
+            panel_of[{{column.operand, column.column}, shift}] = block.panels.size();
+            block.panels.push_back({c, shift, block.total_pairs, key});
+            block.total_pairs += static_cast<std::size_t>(PackedWeights::pairs(block.channels(column)));
+        }
+    }
+    for (const std::size_t kind : {chain, special})
+        for (std::size_t part = 0; part < 2; ++part)
+            for (int d = block.first; d < block.last; ++d) {
+                Block::Row row;
+                std::vector<std::pair<int, int>> used;
+                for (const auto& term : block.geometry.terms[static_cast<std::size_t>(d)]) {
+                    const auto index = panel_of.at({{term.operand, term.column}, term.shift});
+                    const auto& column = block.columns[block.panels[index].column];
+                    // an unrotated c1 enters as P c1, which is zero modulo the special primes; so does c0 unless it was
+                    // relinearised
+                    const bool has_special =
+                        block.operand(column, 0).extended0[static_cast<std::size_t>(context_.levels())] != nullptr;
+                    if (kind == special && term.shift == 0 && (part == 1 || !has_special)) continue;
+                    row.panels.push_back(index);
+                    used.emplace_back(term.operand, term.tap);
+                }
+                row.weights = block.weights.pack(used);
+                block.rows[kind][part].push_back(std::move(row));
+            }
+
+    const std::size_t chunk = context_.degree() / ring::order_chunks;
+    block.piece = chunk;
+    while (block.piece > smallest_piece && block.total_pairs * 2 * block.piece * sizeof(u32) * 2 > panel_bytes)
+        block.piece /= 2;
+    for (int i = 0; i < threads_.size(); ++i) {
+        PieceScratch scratch;
+        for (auto& panels : scratch.panels) panels = AlignedWords(block.total_pairs * 2 * block.piece);
+        const std::size_t stride = std::max<std::size_t>(block.piece, 16);
+        scratch.rows = AlignedWords(4 * stride);
+        scratch.gathered = AlignedWords((digits + 1) * stride);
+        scratch.partial = AlignedWords(static_cast<std::size_t>(block.out_channels()) * stride);
+        block.piece_scratch.push_back(std::move(scratch));
+    }
+}
+
+void LinearEngine::multiply(Block& block, const std::vector<int>& targets) {
+    const auto start = std::chrono::steady_clock::now();
+    const std::size_t pieces = context_.degree() / block.piece;
+    // a task is a run of pieces: long enough to be worth handing out, short enough to balance
+    const std::size_t run = std::max<std::size_t>(1, pieces / 64), runs = pieces / run;
+    threads_.parallel_for(static_cast<std::int64_t>(targets.size() * runs), [&](std::int64_t i, int worker) {
+        const auto target = static_cast<std::size_t>(i) / runs, first = static_cast<std::size_t>(i) % runs * run;
+        for (std::size_t p = first; p < first + run; ++p)
+            multiply_piece(block, target, targets, p * block.piece, worker);
+    });
+    times_.product += std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+}
+
+void LinearEngine::multiply_piece(Block& block, std::size_t target, const std::vector<int>& targets, std::size_t begin,
+                                  int worker) {
+    const auto& k = context_.kernels();
+    const int t = targets[target];
+    const auto limb = static_cast<std::size_t>(t);
+    const auto& m = context_.modulus(t);
+    const TargetKind kind = t < context_.levels() ? chain : special;
+    const auto digits = static_cast<std::size_t>(context_.parameters().digits(block.level));
+    const std::size_t own = limb / static_cast<std::size_t>(context_.parameters().digit_limbs());
+    const std::size_t chunk = context_.degree() / ring::order_chunks, piece = block.piece,
+                      stride = std::max<std::size_t>(piece, 16);
+    const ring::Factor special_product = ring::make_factor(context_.special_product(t), m.q);
+    auto& scratch = block.piece_scratch[static_cast<std::size_t>(worker)];
+
+    for (const auto& panel : block.panels) {
+        const auto& column = block.columns[panel.column];
+        const int channels = block.channels(column);
+        for (int c = 0; c < channels; c += 2) {
+            const u32* rows[2][2] = {};  // [c0 or c1][channel of the pair]
+            for (int i = 0; i < 2 && c + i < channels; ++i) {
+                const auto at = static_cast<std::size_t>(i);
+                const Limb* raised = column.raised.data() + static_cast<std::size_t>(c + i) * digits * targets.size();
+                const u32* c0 = block.operand(column, c + i).extended0[limb];
+                u32* out0 = scratch.rows.data() + at * stride;
+                u32* out1 = scratch.rows.data() + (2 + at) * stride;
+                if (panel.shift == 0) {
+                    rows[0][at] = c0 == nullptr ? nullptr : c0 + begin;
+                    if (kind == chain) {
+                        k.scale(m, special_product, raised[own * targets.size() + target].get() + begin, out1, piece);
+                        rows[1][at] = out1;
+                    }
+                    continue;
+                }
+                const auto& rotation = *panel.key;
+                std::array<const u32*, ring::max_inner_digits> d_ptr, b_ptr, a_ptr;
+                for (std::size_t d = 0; d < digits; ++d) {
+                    d_ptr[d] = rotation.automorphism.gather(raised[d * targets.size() + target].get(), begin, piece,
+                                                            chunk, scratch.gathered.data() + d * stride);
+                    b_ptr[d] = rotation.key.b[d][limb] + begin;
+                    a_ptr[d] = rotation.key.a[d][limb] + begin;
+                }
+                if (c0 != nullptr)
+                    c0 = rotation.automorphism.gather(c0, begin, piece, chunk,
+                                                      scratch.gathered.data() + digits * stride);
+                k.inner_product(m, d_ptr.data(), b_ptr.data(), a_ptr.data(), static_cast<int>(digits), c0, nullptr, m.r,
+                                out0, out1, piece);
+                rows[0][at] = out0;
+                rows[1][at] = out1;
+            }
+            const std::size_t offset = (panel.offset + static_cast<std::size_t>(c / 2)) * 2 * piece;
+            for (std::size_t part = 0; part < 2; ++part)
+                if (rows[part][0] != nullptr)
+                    k.pack_pair(rows[part][0], rows[part][1], scratch.panels[part].data() + offset, piece);
+        }
+    }
+
+    std::vector<ring::Panel> list;
+    std::vector<u32*> outs(static_cast<std::size_t>(block.out_channels()));
+    for (std::size_t part = 0; part < 2; ++part)
+        for (std::size_t d = 0; d < block.rows[kind][part].size(); ++d) {
+            const auto& row = block.rows[kind][part][d];
+            const bool add = block.sum_columns && (block.continues || d > 0);
+            list.clear();
+            for (const auto p : row.panels) {
+                const auto& panel = block.panels[p];
+                list.push_back({scratch.panels[part].data() + panel.offset * 2 * piece,
+                                PackedWeights::pairs(block.channels(block.columns[panel.column]))});
+            }
+            const std::size_t first = block.sum_columns ? 0 : d * outs.size();
+            for (std::size_t o = 0; o < outs.size(); ++o)
+                outs[o] = add ? scratch.partial.data() + o * stride : block.sums[first + o][part][limb] + begin;
+            if (list.empty()) {
+                if (!add)
+                    for (u32* out : outs) std::fill_n(out, piece, 0);
+                continue;
+            }
+            k.matrix_product(m, list.data(), static_cast<int>(list.size()), row.weights, block.out_channels(),
+                             outs.data(), piece);
+            if (add)
+                for (std::size_t o = 0; o < outs.size(); ++o) {
+                    u32* sum = block.sums[first + o][part][limb] + begin;
+                    k.add(m.q, sum, outs[o], sum, piece);
+                }
+        }
+}
+
+}  // namespace obscura::tensor

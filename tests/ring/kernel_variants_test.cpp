@@ -1,0 +1,272 @@
+#include <gtest/gtest.h>
+
+#include <algorithm>
+
+#include "ring_test_support.hpp"
+
+/// Every variant returns the same words as the scalar one.
+namespace obscura::ring {
+namespace {
+
+class KernelVariants : public ::testing::TestWithParam<const Kernels*> {
+  protected:
+    const Kernels& scalar = scalar_kernels();
+    const Kernels& variant = *GetParam();
+    Random random{2026};
+    u32 q = ntt_primes(15, 3)[2];
+    Modulus m = make_modulus(q);
+
+    /// Counts that are whole vectors, odd ones, and the chunks of real rings.
+    static constexpr std::size_t counts[] = {4, 8, 12, 16, 20, 32, 36, 48, 128, 256, 1000, 2048};
+
+    Words<u32> residues(std::size_t count) { return boundary_words(random, count, q, q); }
+};
+
+TEST_P(KernelVariants, Transforms) {
+    for (int log_degree = 9; log_degree <= 17; ++log_degree) {
+        const std::size_t n = std::size_t{1} << log_degree;
+        for (const u32 prime : ntt_primes(log_degree, 2)) {
+            const NttTable t = make_ntt_table(log_degree, prime);
+            const InverseScale s = make_inverse_scale(t, 123456789);
+            Words<u32> expected(n), got(n);
+            Words<i32> expected_centred(n), got_centred(n);
+            auto in = boundary_words(random, n, prime, 4ull * prime);
+            scalar.ntt_forward(t, in, expected);
+            variant.ntt_forward(t, in, got);
+            ASSERT_EQ(expected.vector(), got.vector()) << "forward, 2^" << log_degree;
+            variant.ntt_forward(t, in, in);
+            ASSERT_EQ(expected.vector(), in.vector()) << "forward in place, 2^" << log_degree;
+            in = boundary_words(random, n, prime, 2ull * prime);
+            scalar.ntt_inverse(t, s, in, expected);
+            variant.ntt_inverse(t, s, in, got);
+            ASSERT_EQ(expected.vector(), got.vector()) << "inverse, 2^" << log_degree;
+            scalar.ntt_inverse_centred(t, s, in, expected_centred);
+            variant.ntt_inverse_centred(t, s, in, got_centred);
+            ASSERT_EQ(expected_centred.vector(), got_centred.vector()) << "inverse centred, 2^" << log_degree;
+            variant.ntt_inverse(t, s, in, in);
+            ASSERT_EQ(expected.vector(), in.vector()) << "inverse in place, 2^" << log_degree;
+        }
+    }
+}
+
+TEST_P(KernelVariants, TransformsOfExtremes) {
+    const int log_degree = 12;
+    const std::size_t n = std::size_t{1} << log_degree;
+    const u32 prime = ntt_primes(log_degree, 1)[0];
+    const NttTable t = make_ntt_table(log_degree, prime);
+    const InverseScale s = make_inverse_scale(t, 1);
+    Words<u32> expected(n), got(n);
+    for (const u64 value : {u64{0}, u64{1}, u64{prime} - 1, u64{2} * prime - 1, u64{4} * prime - 1}) {
+        Words<u32> in(n);
+        std::fill(in.data(), in.data() + n, static_cast<u32>(value));
+        scalar.ntt_forward(t, in, expected);
+        variant.ntt_forward(t, in, got);
+        ASSERT_EQ(expected.vector(), got.vector());
+        if (value >= 2ull * prime) continue;
+        scalar.ntt_inverse(t, s, in, expected);
+        variant.ntt_inverse(t, s, in, got);
+        ASSERT_EQ(expected.vector(), got.vector());
+    }
+}
+
+TEST_P(KernelVariants, Scale) {
+    for (const auto count : counts)
+        for (const u32 factor : {0u, 1u, q / 2, q - 1, static_cast<u32>(random() % q)}) {
+            const Factor f = make_factor(factor, q);
+            Words<u32> expected(count), got(count);
+            auto words = boundary_words(random, count, q, u64{1} << 32);
+            scalar.scale(m, f, words, expected, count);
+            variant.scale(m, f, words, got, count);
+            ASSERT_EQ(expected.vector(), got.vector());
+            auto a = residues(count);
+            Words<i32> expected_centred(count), got_centred(count);
+            scalar.scale_centred(m, f, a, expected_centred, count);
+            variant.scale_centred(m, f, a, got_centred, count);
+            ASSERT_EQ(expected_centred.vector(), got_centred.vector());
+        }
+}
+
+TEST_P(KernelVariants, AddMultiplySquare) {
+    for (const auto count : counts) {
+        auto a = residues(count), b = residues(count);
+        Words<u32> expected(count), got(count), expected1(count), got1(count), expected2(count), got2(count);
+        scalar.add(q, a, b, expected, count);
+        variant.add(q, a, b, got, count);
+        ASSERT_EQ(expected.vector(), got.vector());
+        scalar.multiply(m, a, b, expected, count);
+        variant.multiply(m, a, b, got, count);
+        ASSERT_EQ(expected.vector(), got.vector());
+        scalar.square(m, a, b, expected, expected1, expected2, count);
+        variant.square(m, a, b, a, b, got2, count);  // in place
+        ASSERT_EQ(expected.vector(), a.vector());
+        ASSERT_EQ(expected1.vector(), b.vector());
+        ASSERT_EQ(expected2.vector(), got2.vector());
+    }
+}
+
+TEST_P(KernelVariants, Convert) {
+    const std::size_t n = 2048;
+    const auto primes = ntt_primes(15, 11);
+    std::vector<Modulus> moduli;
+    for (const u32 p : primes) moduli.push_back(make_modulus(p));
+    for (int sources = 1; sources <= max_conversion_sources; ++sources) {
+        std::vector<Words<i32>> y;
+        std::vector<const i32*> rows;
+        for (int i = 0; i < sources; ++i) y.push_back(boundary_centred(random, n, primes[0]));
+        for (const auto& row : y) rows.push_back(row.data());
+        Words<i32> small(n);
+        for (std::size_t i = 0; i < n; ++i) small[i] = static_cast<i32>(random() % 33) - 16;
+        for (int targets = 1; targets <= static_cast<int>(primes.size()); ++targets) {
+            const bool with_small = sources < max_conversion_sources && targets % 2 == 0;
+            const std::size_t begin = targets % 3 == 0 ? 16 : 0, end = targets % 4 == 0 ? 1420 : 1408;
+            std::vector<Words<u32>> factors, expected, got;
+            std::vector<ConversionTarget> to_expected, to_got;
+            for (int t = 0; t < targets; ++t) {
+                factors.push_back(boundary_words(random, max_conversion_sources, primes[t], primes[t]));
+                expected.emplace_back(n);
+                got.emplace_back(n);
+                const u32 small_factor = static_cast<u32>(random() % primes[t]);
+                to_expected.push_back({&moduli[t], factors[t].data(), small_factor, expected[t].data()});
+                to_got.push_back({&moduli[t], factors[t].data(), small_factor, got[t].data()});
+            }
+            const i32* s = with_small ? small.data() : nullptr;
+            scalar.convert(rows.data(), sources, s, to_expected.data(), targets, begin, end);
+            variant.convert(rows.data(), sources, s, to_got.data(), targets, begin, end);
+            for (int t = 0; t < targets; ++t) ASSERT_EQ(expected[t].vector(), got[t].vector()) << sources << " " << t;
+        }
+    }
+}
+
+TEST_P(KernelVariants, Quotient) {
+    const auto primes = ntt_primes(15, max_conversion_sources);
+    for (const auto count : counts)
+        for (int sources = 1; sources <= max_conversion_sources; ++sources) {
+            std::vector<Words<i32>> y;
+            std::vector<const i32*> rows;
+            std::vector<i32> reciprocals;
+            for (int i = 0; i < sources; ++i) {
+                y.push_back(boundary_centred(random, count, primes[i]));
+                reciprocals.push_back(static_cast<i32>(((u64{1} << 58) + primes[i] / 2) / primes[i]));
+            }
+            for (const auto& row : y) rows.push_back(row.data());
+            Words<i32> expected(count), got(count);
+            scalar.quotient(rows.data(), reciprocals.data(), sources, expected, count);
+            variant.quotient(rows.data(), reciprocals.data(), sources, got, count);
+            ASSERT_EQ(expected.vector(), got.vector());
+        }
+}
+
+TEST_P(KernelVariants, InnerProduct) {
+    for (const auto count : counts)
+        for (int digits = 1; digits <= max_inner_digits; ++digits) {
+            std::vector<Words<u32>> words;
+            std::vector<const u32*> d, key0, key1;
+            for (int j = 0; j < 3 * digits; ++j) words.push_back(residues(count));
+            if (digits == max_inner_digits)  // the largest possible sums
+                for (auto& row : words) std::fill(row.data(), row.data() + count, q - 1);
+            for (int j = 0; j < digits; ++j) {
+                d.push_back(words[3 * j].data());
+                key0.push_back(words[3 * j + 1].data());
+                key1.push_back(words[3 * j + 2].data());
+            }
+            auto add0 = residues(count), add1 = residues(count);
+            for (int adds = 0; adds < 3; ++adds) {
+                const u32 *a0 = adds >= 1 ? add0.data() : nullptr, *a1 = adds == 2 ? add1.data() : nullptr;
+                const u32 constant = digits % 2 == 0 ? static_cast<u32>(random() % q) : q - 1;
+                Words<u32> expected0(count), got0(count), expected1(count), got1(count);
+                scalar.inner_product(m, d.data(), key0.data(), key1.data(), digits, a0, a1, constant, expected0,
+                                     expected1, count);
+                variant.inner_product(m, d.data(), key0.data(), key1.data(), digits, a0, a1, constant, got0, got1,
+                                      count);
+                ASSERT_EQ(expected0.vector(), got0.vector());
+                ASSERT_EQ(expected1.vector(), got1.vector());
+            }
+        }
+}
+
+TEST_P(KernelVariants, SubtractScale) {
+    for (const auto count : counts)
+        for (const u32 bias : {0u, 1u, q - 1, static_cast<u32>(random() % q)}) {
+            const Factor f = make_factor(static_cast<u32>(random() % q), q);
+            auto x = residues(count), v = residues(count);
+            Words<u32> expected(count);
+            scalar.subtract_scale(m, f, bias, x, v, expected, count);
+            variant.subtract_scale(m, f, bias, x, v, x, count);  // in place
+            ASSERT_EQ(expected.vector(), x.vector());
+        }
+}
+
+TEST_P(KernelVariants, PackPair) {
+    for (const auto count : counts) {
+        auto a = residues(count), b = residues(count);
+        for (const bool second : {true, false}) {
+            Words<u32> expected(2 * count), got(2 * count);
+            scalar.pack_pair(a, second ? b.data() : nullptr, expected, count);
+            variant.pack_pair(a, second ? b.data() : nullptr, got, count);
+            ASSERT_EQ(expected.vector(), got.vector());
+        }
+    }
+}
+
+TEST_P(KernelVariants, MatrixProduct) {
+    struct Shape {
+        std::vector<int> pairs;
+        int outputs;
+        bool extreme;
+    };
+    const Shape shapes[] = {
+        {{1}, 1, true}, {{1}, 4, true}, {{72}, 16, false}, {{9, 5, 30}, 7, false}, {{20, 1}, 10, true}};
+    for (const auto count : {std::size_t{4}, std::size_t{8}, std::size_t{16}, std::size_t{24}, std::size_t{128}})
+        for (const auto& shape : shapes) {
+            std::vector<Words<u32>> rows, data;
+            std::vector<Panel> panels;
+            int total = 0;
+            for (const int pairs : shape.pairs) {
+                data.emplace_back(2 * count * pairs);
+                for (int k = 0; k < pairs; ++k) {
+                    auto a = residues(count), b = residues(count);
+                    if (shape.extreme) {  // halves of largest magnitude
+                        std::fill(a.data(), a.data() + count, 0x3fff8000u % q);
+                        std::fill(b.data(), b.data() + count, q - 1);
+                    }
+                    scalar.pack_pair(a, b, data.back().data() + 2 * count * k, count);
+                }
+                total += pairs;
+            }
+            for (std::size_t p = 0; p < data.size(); ++p) panels.push_back({data[p].data(), shape.pairs[p]});
+            const int blocks = (shape.outputs + product_block - 1) / product_block;
+            Words<u32> weights(static_cast<std::size_t>(blocks) * total * product_block);
+            // the sum of magnitudes stays below 2^16: two weights of +-32767, or 2 total of them within the bound
+            const int limit = std::min(32767, 65535 / (2 * total));
+            for (std::size_t i = 0; i < weights.size(); ++i) {
+                const auto weight = [&](u64 r) {
+                    return shape.extreme ? (r & 1 ? limit : -limit) : static_cast<int>(r % (2 * limit + 1)) - limit;
+                };
+                const int wa = weight(random()), wb = weight(random());
+                weights[i] = (static_cast<u32>(wa) & 0xffff) | static_cast<u32>(wb) << 16;
+            }
+            std::vector<Words<u32>> expected, got;
+            std::vector<u32*> to_expected, to_got;
+            for (int o = 0; o < shape.outputs; ++o) {
+                expected.emplace_back(count);
+                got.emplace_back(count);
+            }
+            for (auto& row : expected) to_expected.push_back(row.data());
+            for (auto& row : got) to_got.push_back(row.data());
+            const int panel_count = static_cast<int>(panels.size());
+            scalar.matrix_product(m, panels.data(), panel_count, weights, shape.outputs, to_expected.data(), count);
+            variant.matrix_product(m, panels.data(), panel_count, weights, shape.outputs, to_got.data(), count);
+            for (int o = 0; o < shape.outputs; ++o) ASSERT_EQ(expected[o].vector(), got[o].vector());
+        }
+}
+
+std::string name_of(const ::testing::TestParamInfo<const Kernels*>& info) {
+    std::string name = info.param->name;
+    std::erase_if(name, [](char c) { return !std::isalnum(static_cast<unsigned char>(c)); });
+    return name;
+}
+INSTANTIATE_TEST_SUITE_P(All, KernelVariants, ::testing::ValuesIn(vector_kernels_under_test()), name_of);
+GTEST_ALLOW_UNINSTANTIATED_PARAMETERIZED_TEST(KernelVariants);
+
+}  // namespace
+}  // namespace obscura::ring

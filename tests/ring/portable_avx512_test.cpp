@@ -1,0 +1,96 @@
+/// The AVX-512 kernels with the intrinsics of SIMDe in portable C, so that processors without AVX-512 test them too.
+#if defined(__x86_64__) && __has_include(<simde/x86/avx512.h>)
+
+#pragma GCC diagnostic ignored "-Wpedantic"
+#define SIMDE_ENABLE_NATIVE_ALIASES
+#include <simde/x86/avx512.h>
+
+#include <cmath>
+#include <cstring>
+
+namespace {
+
+/// A vector as its words, for the few intrinsics that this SIMDe lacks.
+struct Words512 {
+    std::int32_t at[16];
+    explicit Words512(const simde__m512i& v) { std::memcpy(at, &v, sizeof at); }
+    simde__m512i vector() const {
+        simde__m512i v;
+        std::memcpy(&v, at, sizeof at);
+        return v;
+    }
+};
+struct Floats512 {
+    float at[16];
+    explicit Floats512(const simde__m512& v) { std::memcpy(at, &v, sizeof at); }
+    simde__m512 vector() const {
+        simde__m512 v;
+        std::memcpy(&v, at, sizeof at);
+        return v;
+    }
+};
+
+inline simde__m512i portable_srai(simde__m512i a, int bits) {
+    Words512 w(a);
+    for (auto& x : w.at) x >>= bits;
+    return w.vector();
+}
+inline simde__m512i portable_mask_shuffle(simde__m512i kept, unsigned mask, simde__m512i a, int order) {
+    Words512 w(a), out(kept);
+    for (int i = 0; i < 16; ++i)
+        if (mask >> i & 1) out.at[i] = w.at[(i & ~3) + (order >> 2 * (i & 3) & 3)];
+    return out.vector();
+}
+inline simde__m512 portable_to_float(simde__m512i a) {
+    Words512 w(a);
+    Floats512 f(simde_mm512_setzero_ps());
+    for (int i = 0; i < 16; ++i) f.at[i] = static_cast<float>(w.at[i]);
+    return f.vector();
+}
+inline simde__m512i portable_to_int(simde__m512 a) {
+    Floats512 f(a);
+    Words512 w(simde_mm512_setzero_si512());
+    for (int i = 0; i < 16; ++i) w.at[i] = static_cast<std::int32_t>(std::nearbyint(f.at[i]));
+    return w.vector();
+}
+
+}  // namespace
+
+#undef _mm512_srai_epi32
+#undef _mm512_mask_shuffle_epi32
+#undef _mm512_cvtepi32_ps
+#undef _mm512_cvtps_epi32
+#define _mm512_srai_epi32 portable_srai
+#define _mm512_mask_shuffle_epi32 portable_mask_shuffle
+#define _mm512_cvtepi32_ps portable_to_float
+#define _mm512_cvtps_epi32 portable_to_int
+#define _MM_PERM_ENUM int
+
+#define OBSCURA_PORTABLE_AVX512
+#include "ring/kernels/simd/vector_avx512.hpp"
+// after the vectors
+#include "ring/kernels/simd/variant.inc.hpp"
+#include "ring_test_support.hpp"
+
+namespace obscura::ring {
+
+const Kernels* portable_avx512_kernels() {
+    static constexpr Kernels kernels = vector_kernels("avx512 (portable)");
+    return &kernels;
+}
+
+}  // namespace obscura::ring
+
+#else
+
+#include "ring_test_support.hpp"
+
+namespace obscura::ring {
+
+const Kernels* portable_avx512_kernels() {
+    return nullptr;
+}
+
+}  // namespace obscura::ring
+
+#endif

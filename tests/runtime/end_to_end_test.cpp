@@ -1,0 +1,82 @@
+#include <gtest/gtest.h>
+
+#include <unistd.h>
+
+#include <filesystem>
+
+#include "base/error.hpp"
+#include "runtime/client.hpp"
+#include "runtime/server.hpp"
+#include "runtime/toy_network.hpp"
+
+namespace obscura::test {
+namespace {
+
+class Silent : public Progress {
+  public:
+    void update(double, double, const std::string&) override {}
+};
+
+/// A folder of its own for each test, removed at the end.
+class Folder {
+  public:
+    Folder() : path_(std::filesystem::temp_directory_path() / ("obscura_test_" + std::to_string(::getpid()))) {
+        std::filesystem::create_directories(path_);
+    }
+    ~Folder() { std::filesystem::remove_all(path_); }
+    std::string operator/(const char* name) const { return (path_ / name).string(); }
+
+  private:
+    std::filesystem::path path_;
+};
+
+double rms_difference(const std::vector<double>& a, const std::vector<double>& b) {
+    double sum = 0;
+    for (std::size_t i = 0; i < a.size(); ++i) sum += (a[i] - b[i]) * (a[i] - b[i]);
+    return std::sqrt(sum / static_cast<double>(a.size()));
+}
+
+runtime::Scores run_encrypted(const plan::Plan& plan, const io::Images& images, int threads) {
+    const Folder folder;
+    Silent silent;
+    runtime::generate_keys(plan, folder / "secret", folder / "evaluation", false, 1, silent);
+    runtime::encrypt(plan, folder / "secret", images, folder / "request", threads, silent);
+    runtime::InferenceOptions options;
+    options.threads = threads;
+    runtime::infer(plan, folder / "evaluation", folder / "request", folder / "response", options, silent);
+    return runtime::decrypt(plan, folder / "secret", folder / "response");
+}
+
+class EndToEnd : public ::testing::TestWithParam<ToyShape> {};
+
+TEST_P(EndToEnd, EncryptedScoresEqualThePlainOnesUpToTheModelledNoise) {
+    const auto plan = toy_plan(GetParam(), 1);
+    plan::validate(plan);
+    const int count = std::min(plan.batch(), 40);
+    const auto images = random_images(plan, count, 2);
+    const auto expected = plain_scores(plan, images, 0, 0);
+    const double n = std::exp2(plan.parameters.log_degree);
+    const auto noisy = plain_scores(plan, images, std::sqrt(n / 6) * std::sqrt(4 * n / 3), 3);
+    const auto scores = run_encrypted(plan, images, 2);
+    ASSERT_EQ(scores.images, count);
+    ASSERT_EQ(scores.scores.size(), expected.size());
+    const double modelled = rms_difference(noisy, expected), measured = rms_difference(scores.scores, expected);
+    EXPECT_LT(measured, 4 * modelled);
+    EXPECT_GT(measured, modelled / 4);
+}
+
+INSTANTIATE_TEST_SUITE_P(Shapes, EndToEnd,
+                         ::testing::Values(ToyShape{11, 8, 2, 8, 3, true},     // a row a tile
+                                           ToyShape{11, 8, 3, 16, 3, true},    // two rows a tile
+                                           ToyShape{10, 8, 1, 64, 2, true},    // an image a column of slots: no rotations
+                                           ToyShape{11, 8, 2, 4, 3, false},    // half a row
+                                           ToyShape{12, 8, 2, 1, 3, false},    // a pixel a tile
+                                           ToyShape{12, 8, 2, 8, 6, true},     // one digit
+                                           ToyShape{11, 16, 2, 32, 2, true}),
+                         [](const auto& i) {
+                             return "N" + std::to_string(1 << i.param.log_degree) + "Side" + std::to_string(i.param.side) + "Run" +
+                                    std::to_string(i.param.run_length) + "K" + std::to_string(i.param.special);
+                         });
+
+}  // namespace
+}  // namespace obscura::test

@@ -1,0 +1,148 @@
+#pragma once
+
+#include <cmath>
+#include <random>
+#include <vector>
+
+#include "io/images.hpp"
+#include "plan/layout.hpp"
+#include "plan/plan.hpp"
+#include "ring/primes.hpp"
+
+/// A small residual network as a plan, and its definition in plain numbers.
+namespace obscura::test {
+
+struct ToyShape {
+    int log_degree = 11;
+    int side = 8;
+    int channels = 2;
+    int run_length = 8;
+    int special = 3;
+    bool strided = true;
+};
+
+inline std::vector<plan::Tap> square_taps(int reach) {
+    std::vector<plan::Tap> taps;
+    for (int dy = -reach; dy <= reach; ++dy)
+        for (int dx = -reach; dx <= reach; ++dx) taps.push_back({dy, dx});
+    return taps;
+}
+
+/// conv, conv, (strided) conv, conv + shortcut, pooling-free head: every kind of operand a ResNet has.
+inline plan::Plan toy_plan(const ToyShape& shape, unsigned seed) {
+    std::mt19937 rng(seed);
+    plan::Plan plan;
+    plan.model = "toy";
+    plan.run_length = shape.run_length;
+    plan.input.channels = shape.channels;
+    plan.input.height = plan.input.width = shape.side;
+    plan.input.mean.assign(static_cast<std::size_t>(shape.channels), 120);
+    plan.input.factor.assign(static_cast<std::size_t>(shape.channels), 0x1p44 / 128);
+    constexpr int squares = 4;
+    int level = squares + 2;
+
+    auto operand = [&](int source, int channels, int outputs, int stride, int reach, int range) {
+        plan::Operand o;
+        o.source = source;
+        o.channels = channels;
+        o.stride = stride;
+        o.taps = square_taps(reach);
+        std::uniform_int_distribution<int> weight(-range, range);
+        for (std::size_t i = 0; i < static_cast<std::size_t>(outputs) * o.taps.size() * static_cast<std::size_t>(channels); ++i)
+            o.weights.push_back(static_cast<std::int16_t>(weight(rng)));
+        return o;
+    };
+    auto layer = [&](const char* name, int outputs, int side, plan::Finish finish, std::vector<plan::Operand> operands) {
+        plan::Layer l;
+        l.name = name;
+        l.finish = finish;
+        l.out_channels = outputs;
+        l.height = l.width = side;
+        l.level = level;
+        l.operands = std::move(operands);
+        std::uniform_real_distribution<double> bias(-0x1p20, 0x1p20);
+        for (int i = 0; i < outputs; ++i) {
+            l.bias.push_back(finish == plan::Finish::head ? 0 : std::round(bias(rng)));
+            l.output_scale.push_back(finish == plan::Finish::head ? 0x1p44 : 0x1p22);
+        }
+        if (finish == plan::Finish::square) --level;
+        plan.layers.push_back(std::move(l));
+    };
+    const int stride = shape.strided ? 2 : 1, small = shape.side / stride;
+    layer("first", 3, shape.side, plan::Finish::square, {operand(-1, shape.channels, 3, 1, 1, 150)});
+    layer("second", 3, shape.side, plan::Finish::square, {operand(0, 3, 3, 1, 1, 40)});
+    layer("third", 5, small, plan::Finish::square, {operand(1, 3, 5, stride, 1, 40)});
+    layer("fourth", 5, small, plan::Finish::square, {operand(2, 5, 5, 1, 1, 30), operand(1, 3, 5, stride, 0, 30)});
+    layer("scores", 3, small, plan::Finish::head, {operand(3, 5, 3, 1, 0, 20)});
+
+    auto& p = plan.parameters;
+    p.log_degree = shape.log_degree;
+    const auto primes = ring::ntt_primes(shape.log_degree, squares + 2 + shape.special);
+    p.special.assign(primes.begin(), primes.begin() + shape.special);
+    p.chain.assign(primes.begin() + shape.special, primes.end());
+    p.digit_limbs = shape.special;
+    p.insecure_for_tests = true;
+    plan.relinearisation_level = squares + 1;
+    plan.rotation_keys = plan::required_rotations(plan);
+    return plan;
+}
+
+inline io::Images random_images(const plan::Plan& plan, int count, unsigned seed) {
+    io::Images images{count, plan.input.height, plan.input.width, plan.input.channels, {}, {}};
+    std::mt19937 rng(seed);
+    std::uniform_int_distribution<int> pixel(0, 255);
+    for (int i = 0; i < count * images.height * images.width * images.channels; ++i) images.pixels.push_back(static_cast<std::uint8_t>(pixel(rng)));
+    return images;
+}
+
+/// Class scores by the plan's definition, in doubles; noise of the given rms (units of z) is added before each square.
+inline std::vector<double> plain_scores(const plan::Plan& plan, const io::Images& images, double noise_rms, unsigned seed) {
+    std::mt19937 rng(seed);
+    std::normal_distribution<double> noise(0, 1);
+    std::vector<double> scores;
+    for (int image = 0; image < images.count; ++image) {
+        std::vector<std::vector<double>> maps;  // [map][pixel * channels + channel]
+        std::vector<int> widths{images.width}, heights{images.height};
+        auto& input = maps.emplace_back();
+        const auto size = static_cast<std::size_t>(images.height * images.width * images.channels);
+        for (std::size_t i = 0; i < size; ++i) {
+            const auto c = i % static_cast<std::size_t>(images.channels);
+            input.push_back((images.pixels[static_cast<std::size_t>(image) * size + i] - plan.input.mean[c]) * plan.input.factor[c]);
+        }
+        for (const auto& layer : plan.layers) {
+            std::vector<double> out(static_cast<std::size_t>(layer.height * layer.width * layer.out_channels));
+            for (const auto& op : layer.operands) {
+                const auto source = static_cast<std::size_t>(op.source + 1);
+                const int w = widths[source], pixels = w * heights[source];
+                for (int y = 0; y < layer.height; ++y)
+                    for (int x = 0; x < layer.width; ++x)
+                        for (int o = 0; o < layer.out_channels; ++o)
+                            for (std::size_t tap = 0; tap < op.taps.size(); ++tap) {
+                                const int p = ((y * op.stride + op.taps[tap].dy) * w + x * op.stride + op.taps[tap].dx + pixels) % pixels;
+                                for (int c = 0; c < op.channels; ++c)
+                                    out[static_cast<std::size_t>((y * layer.width + x) * layer.out_channels + o)] +=
+                                        op.weights[(static_cast<std::size_t>(o) * op.taps.size() + tap) * static_cast<std::size_t>(op.channels) + static_cast<std::size_t>(c)] *
+                                        maps[source][static_cast<std::size_t>(p * op.channels + c)];
+                            }
+            }
+            const auto outputs = static_cast<std::size_t>(layer.out_channels);
+            if (layer.finish == plan::Finish::square)
+                for (std::size_t i = 0; i < out.size(); ++i) {
+                    const double z = out[i] / plan.parameters.chain[static_cast<std::size_t>(layer.level - 1)] + layer.bias[i % outputs] + noise_rms * noise(rng);
+                    out[i] = z * z;
+                }
+            if (layer.finish == plan::Finish::head)
+                for (std::size_t o = 0; o < outputs; ++o) {
+                    double sum = 0;
+                    for (std::size_t i = o; i < out.size(); i += outputs) sum += out[i];
+                    scores.push_back(sum / layer.output_scale[o] + layer.bias[o]);
+                }
+            maps.push_back(std::move(out));
+            widths.push_back(layer.width);
+            heights.push_back(layer.height);
+        }
+    }
+    return scores;
+}
+
+}  // namespace obscura::test
