@@ -41,15 +41,17 @@ class RangeControl:
     def watch(self, activation: Quadratic, z: torch.Tensor) -> torch.Tensor:
         """Note each image's peak; return z [N, C, H, W], clamped and with noise while `clamping` is on."""
         rms = self.rms(activation.index).view(1, -1, 1, 1)
-        shift = activation.completed_square()[1].detach().view(1, -1, 1, 1)
+        shift = activation.completed_square()[1].view(1, -1, 1, 1)
         v = z + shift
         self.note(((v.abs() / rms).nan_to_num(nan=torch.inf)).amax((1, 2, 3)))
         if self._measured is not None:
             self._measured.append(v.square().mean((0, 2, 3)).sqrt())
         if not self.clamping:
             return z
-        z = torch.minimum(torch.maximum(z, -self.clamp * rms - shift), self.clamp * rms - shift)
-        return z + torch.randn_like(z) * (rms * self.noise) if self.noise else z
+        v = torch.minimum(torch.maximum(v, -self.clamp * rms), self.clamp * rms)
+        if self.noise:
+            v = v + torch.randn_like(v) * (rms * self.noise)
+        return v - shift
 
     def note(self, peaks: torch.Tensor) -> None:
         """Remember one layer's peaks [N]."""

@@ -103,7 +103,7 @@ class Trainer:
             sums += self._step(forward, chosen, generator)
             done = sums / (index + 1)
             bar.update(step + 1, f"epoch {self.epoch + 1}  loss {done[0]:.3f}  penalty {done[1]:.3f}  accuracy {100 * done[2]:.1f}%")
-        loss, penalty, accuracy = sums / self.steps_per_epoch
+        loss, penalty, accuracy = (sums / self.steps_per_epoch).tolist()
         return {"epoch": self.epoch + 1, "phase": "frozen" if frozen else "batch", "rate": self.optimiser.param_groups[0]["lr"],
                 "loss": loss, "penalty": penalty, "train_accuracy": 100 * accuracy}
 

@@ -9,6 +9,7 @@
 #include "cli/bundled.hpp"
 #include "cli/commands.hpp"
 #include "cli/end_to_end.hpp"
+#include "cli/kernel_bench.hpp"
 #include "cli/options.hpp"
 #include "cli/report.hpp"
 
@@ -83,11 +84,45 @@ void add_whole(CLI::App& bench) {
     command->callback([options] { run_whole(*options); });
 }
 
+struct KernelOptions {
+    ReportTarget json;
+};
+
+void run_kernels(const KernelOptions& options) {
+    constexpr int levels = 21;
+    constexpr int special = 7;
+    const ScratchFolder scratch;
+    const std::vector<KernelTime> times = time_kernels(levels, special, scratch.path());
+    Json report = Json::array();
+    std::string text = fmt::format("one core, N = 32768, {} + {} primes\n{:<8} {:<34} {:>12}   {}\n", levels, special,
+                                   "variant", "operation", "microseconds", "rate");
+    for (const KernelTime& time : times) {
+        Json entry{{"variant", time.variant}, {"operation", time.operation}, {"microseconds", time.microseconds}};
+        std::string rate;
+        if (time.rate > 0) {
+            entry["rate"] = time.rate;
+            entry["unit"] = time.unit;
+            rate = fmt::format("{:.1f} G {}", time.rate / 1e9, time.unit);
+        }
+        report.push_back(std::move(entry));
+        text += fmt::format("{:<8} {:<34} {:>12.1f}   {}\n", time.variant, time.operation, time.microseconds, rate);
+    }
+    deliver(options.json, report, text);
+}
+
+void add_kernels(CLI::App& bench) {
+    CLI::App* command = bench.add_subcommand("kernels", "The inner loops on one core, for every kernel variant");
+    const auto options = std::make_shared<KernelOptions>();
+    add_json_option(*command, options->json);
+    command->callback([options] { run_kernels(*options); });
+}
+
 }  // namespace
 
 void add_bench(CLI::App& app) {
     CLI::App* bench = app.add_subcommand("bench", "Measure this machine");
     bench->require_subcommand(1);
+    add_kernels(*bench);
     add_whole(*bench);
 }
 

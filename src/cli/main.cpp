@@ -40,6 +40,10 @@ int run(int argc, char** argv) {
     obscura::cli::add_decrypt(app);
     obscura::cli::add_demo(app);
     obscura::cli::add_bench(app);
+    if (argc < 2) {
+        fmt::print("{}", app.help());
+        return static_cast<int>(obscura::ErrorCode::usage);
+    }
     try {
         app.parse(argc, argv);
         return 0;

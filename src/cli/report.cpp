@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <cerrno>
 #include <cstdio>
 
 #include "base/error.hpp"
@@ -14,6 +15,7 @@ constexpr std::uint64_t max_report_bytes = 1ull << 30;
 
 void print(const std::string& text) {
     if (std::fwrite(text.data(), 1, text.size(), stdout) != text.size() || std::fflush(stdout) != 0) {
+        if (errno == EPIPE) return;  // the reader has seen enough
         throw Error(ErrorCode::io, "cannot write to standard output");
     }
 }

@@ -95,6 +95,7 @@ Statistics measure(const plan::RealNetwork& network, const io::Images& images, T
     sums.peak.resize(count * sums.channels);
     const auto record = [&](int image, int, int layer, std::span<float> z) {
         const auto index = static_cast<std::size_t>(layer);
+        if (network.layers[index].finish != plan::Finish::square) return;
         const std::size_t first = static_cast<std::size_t>(image) * sums.channels + sums.first_channel[index];
         const auto channels = static_cast<std::size_t>(network.layers[index].out_channels);
         const std::size_t pixels = z.size() / channels;
@@ -117,10 +118,11 @@ Statistics measure(const plan::RealNetwork& network, const io::Images& images, T
     result.outliers = static_cast<int>(std::count(outlier.begin(), outlier.end(), true));
     result.images = images.count - result.outliers;
     if (result.outliers * 10 > images.count)
-        throw Error(ErrorCode::range,
-                    fmt::format("{} of {} calibration images have values more than {} times the usual size: the network "
-                                "is not stable; train it with a penalty on large pre-activations",
-                                result.outliers, images.count, outlier_limit));
+        throw Error(
+            ErrorCode::range,
+            fmt::format("{} of {} calibration images have values more than {} times the usual size: the network "
+                        "is not stable; train it with a penalty on large pre-activations",
+                        result.outliers, images.count, outlier_limit));
     const auto classes = static_cast<std::size_t>(plain.classes());
     result.largest_score.assign(classes, 0.0);
     std::vector<double> mean_square(sums.channels);

@@ -17,7 +17,7 @@ struct Statistics {
     std::vector<LayerStatistics> layers;  ///< one for each layer; empty vectors unless Finish::square
     std::vector<double> largest_score;    ///< [classes], |score - bias|
     int images = 0;                       ///< counted
-    int outliers = 0;  ///< images left out because a value is far outside the usual range somewhere
+    int outliers = 0;                     ///< images left out because a value is far outside the usual range somewhere
 };
 
 /// Input encoding with mean 0 and variance 1 a channel over the images; the first layers' weights are changed so that

@@ -7,6 +7,7 @@
 
 #include "base/error.hpp"
 #include "compiler/calibration.hpp"
+#include "compiler/feature_samples.hpp"
 #include "compiler/onnx_import.hpp"
 #include "compiler/parameter_choice.hpp"
 #include "compiler/passes.hpp"
@@ -17,7 +18,12 @@
 namespace obscura::compiler {
 namespace {
 
-plan::RealNetwork simplify(const Graph& graph) { return lower(merge_linear(complete_squares(graph))); }
+/// Images whose layer outputs are kept for rounding.
+constexpr int sampled_images = 64;
+
+plan::RealNetwork simplify(const Graph& graph) {
+    return lower(merge_linear(complete_squares(graph)));
+}
 
 std::string model_name(const ImportedModel& model, const std::string& path, const CompileOptions& options) {
     if (!options.model.empty()) return options.model;
@@ -50,7 +56,9 @@ void check_headroom(const plan::Plan& plan, double wanted) {
 
 }  // namespace
 
-plan::RealNetwork import_network(const std::string& onnx_path) { return simplify(import_onnx(onnx_path).graph); }
+plan::RealNetwork import_network(const std::string& onnx_path) {
+    return simplify(import_onnx(onnx_path).graph);
+}
 
 plan::Plan compile(const std::string& onnx_path, const io::Images& calibration, const CompileOptions& options) {
     const ImportedModel model = import_onnx(onnx_path);
@@ -64,7 +72,8 @@ plan::Plan compile(const std::string& onnx_path, const io::Images& calibration, 
     const int run_length = options.run_length != 0 ? options.run_length : network.input.width;
     const int tiles = network.input.height * network.input.width / std::max(1, run_length);
     const ckks::ParametersLiteral parameters = choose_parameters(levels.front(), tiles, options);
-    plan::Plan plan = quantise(network, statistics, levels, parameters, options);
+    const FeatureSamples samples(network, calibration, sampled_images, pool);
+    plan::Plan plan = quantise(network, statistics, samples, levels, parameters, options, pool);
     plan.model = model_name(model, onnx_path, options);
     plan.class_names = options.class_names;
     plan.run_length = run_length;

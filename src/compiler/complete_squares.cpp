@@ -61,9 +61,10 @@ class Pass {
             renamed_.push_back(-1);
             if (!needed[k]) continue;
             if (graph_.node(i).op == Op::multiply && !known_[k].square())
-                problems_ += fmt::format("\n  {}: product of two different tensors; only quadratic polynomials of one "
-                                         "tensor can be activations",
-                                         graph_.node(i).name);
+                problems_ += fmt::format(
+                    "\n  {}: product of two different tensors; only quadratic polynomials of one "
+                    "tensor can be activations",
+                    graph_.node(i).name);
             renamed_[k] = known_[k].square() ? add_square(i) : copy(graph_.node(i));
         }
         if (!problems_.empty())
@@ -128,9 +129,10 @@ class Pass {
         Channels rest(channels);
         for (std::size_t i = 0; i < channels; ++i) {
             if (q.a[i] == 0 && q.b[i] != 0)
-                problems_ += fmt::format("\n  {}, channel {}: the activation has no square term; retrain, or replace "
-                                         "the activation by a quadratic one",
-                                         graph_.node(index).name, i);
+                problems_ += fmt::format(
+                    "\n  {}, channel {}: the activation has no square term; retrain, or replace "
+                    "the activation by a quadratic one",
+                    graph_.node(index).name, i);
             // A channel with neither square nor linear part is the constant c: its square is multiplied by zero.
             shift[i] = q.a[i] == 0 ? 0 : q.b[i] / (2 * q.a[i]);
             rest[i] = q.c[i] - q.a[i] * shift[i] * shift[i];
@@ -152,6 +154,8 @@ class Pass {
 
 }  // namespace
 
-Graph complete_squares(const Graph& graph) { return Pass(graph).run(); }
+Graph complete_squares(const Graph& graph) {
+    return Pass(graph).run();
+}
 
 }  // namespace obscura::compiler

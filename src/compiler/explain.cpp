@@ -16,9 +16,12 @@ using plan::Layout;
 
 const char* finish_name(Finish finish) {
     switch (finish) {
-        case Finish::square: return "square";
-        case Finish::none: return "none";
-        case Finish::head: return "head";
+        case Finish::square:
+            return "square";
+        case Finish::none:
+            return "none";
+        case Finish::head:
+            return "head";
     }
     return "";
 }
@@ -103,7 +106,8 @@ class Explainer {
         int largest = 1;
         for (const plan::Operand& operand : layer.operands) {
             row.rows += static_cast<int>(operand.taps.size()) * operand.channels;
-            for (const std::int16_t weight : operand.weights) largest = std::max(largest, std::abs(static_cast<int>(weight)));
+            for (const std::int16_t weight : operand.weights)
+                largest = std::max(largest, std::abs(static_cast<int>(weight)));
         }
         row.weight_bits = std::log2(largest);
         row.scale_bits = layer.rms > 0 ? std::log2(layer.rms) : 0;
@@ -134,7 +138,9 @@ class Explainer {
                model_.threads;
     }
 
-    std::uint64_t ciphertext_bytes(int limbs) const { return std::uint64_t{8} * static_cast<std::uint64_t>(limbs) * degree_; }
+    std::uint64_t ciphertext_bytes(int limbs) const {
+        return std::uint64_t{8} * static_cast<std::uint64_t>(limbs) * degree_;
+    }
 
     /// Tensors in memory while the layer runs: its result, and every earlier one that it or a later layer reads.
     std::uint64_t live_bytes(std::size_t index) const {
@@ -164,6 +170,8 @@ class Explainer {
 
 }  // namespace
 
-Explanation explain(const plan::Plan& plan, const CostModel& model) { return Explainer(plan, model).run(); }
+Explanation explain(const plan::Plan& plan, const CostModel& model) {
+    return Explainer(plan, model).run();
+}
 
 }  // namespace obscura::compiler

@@ -11,9 +11,9 @@ namespace obscura::compiler {
 
 /// Speed of one core, for the prediction of seconds. The defaults are of a server core with AVX-512.
 struct CostModel {
-    double transform_seconds = 40e-6;   ///< one transform of one limb at N = 2^15, with the work that goes along with it
-    double product_rate = 40e9;         ///< multiply-adds of residues a second in the integer matrix product
-    double key_product_rate = 3e9;      ///< multiply-adds a second in the products with rotation keys
+    double transform_seconds = 40e-6;  ///< one transform of one limb at N = 2^15, with the work that goes along with it
+    double product_rate = 40e9;        ///< multiply-adds of residues a second in the integer matrix product
+    double key_product_rate = 3e9;     ///< multiply-adds a second in the products with rotation keys
     int threads = 2;
 };
 
@@ -23,12 +23,12 @@ struct LayerExplanation {
     int channels = 0;
     int height = 0;
     int width = 0;
-    int columns = 0;        ///< raster columns of the output layout
-    int level = 0;          ///< limbs of the operands
-    int rows = 0;           ///< of the matrix product: taps times channels, of all operands
-    double scale_bits = 0;  ///< log2 of the rms of z
-    double weight_bits = 0; ///< log2 of the largest |weight|
-    double error_bits = 0;  ///< log2 of the predicted rms error of z
+    int columns = 0;         ///< raster columns of the output layout
+    int level = 0;           ///< limbs of the operands
+    int rows = 0;            ///< of the matrix product: taps times channels, of all operands
+    double scale_bits = 0;   ///< log2 of the rms of z
+    double weight_bits = 0;  ///< log2 of the largest |weight|
+    double error_bits = 0;   ///< log2 of the predicted rms error of z
     double headroom_bits = 0;
     int ciphertexts_in = 0;
     int ciphertexts_out = 0;
@@ -49,9 +49,9 @@ struct Explanation {
     int rotation_keys = 0;
     double seconds = 0;
     double seconds_per_image = 0;
-    std::uint64_t server_bytes = 0;    ///< expanded keys and the largest layer's operands and results
-    std::uint64_t key_bytes = 0;       ///< evaluation keys on the wire
-    std::uint64_t request_bytes = 0;   ///< a batch, seeded
+    std::uint64_t server_bytes = 0;   ///< expanded keys and the largest layer's operands and results
+    std::uint64_t key_bytes = 0;      ///< evaluation keys on the wire
+    std::uint64_t request_bytes = 0;  ///< a batch, seeded
     std::uint64_t response_bytes = 0;
     double headroom_bits = 0;
     double score_error_rms = 0;

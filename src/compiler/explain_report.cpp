@@ -8,33 +8,36 @@
 namespace obscura::compiler {
 namespace {
 
-double megabytes(std::uint64_t bytes) { return static_cast<double>(bytes) / 1e6; }
+double megabytes(std::uint64_t bytes) {
+    return static_cast<double>(bytes) / 1e6;
+}
 
 }  // namespace
 
 std::string to_text(const Explanation& e) {
-    std::string text = fmt::format("{}: N = {}, {} + {} limbs, log2(QP) = {:.1f}, {}, {} images a batch\n\n", e.model,
-                                   e.ring_degree, e.limbs, e.special_limbs, e.log2_qp,
-                                   e.security_bits > 0 ? fmt::format("{}-bit security", e.security_bits) : "NOT SECURE",
-                                   e.images);
-    text += fmt::format("{:<20} {:>6} {:>13} {:>5} {:>5} {:>11} {:>4} {:>6} {:>6} {:>6} {:>6} {:>8} {:>8} {:>7}\n", "layer", "then",
-                        "output", "level", "rows", "ciphertexts", "rot", "scale", "weight", "error", "room", "MB out",
-                        "seconds", "");
+    std::string text =
+        fmt::format("{}: N = {}, {} + {} limbs, log2(QP) = {:.1f}, {}, {} images a batch\n\n", e.model, e.ring_degree,
+                    e.limbs, e.special_limbs, e.log2_qp,
+                    e.security_bits > 0 ? fmt::format("{}-bit security", e.security_bits) : "NOT SECURE", e.images);
+    text += fmt::format("{:<20} {:>6} {:>13} {:>5} {:>5} {:>11} {:>4} {:>6} {:>6} {:>6} {:>6} {:>8} {:>8} {:>7}\n",
+                        "layer", "then", "output", "level", "rows", "ciphertexts", "rot", "scale", "weight", "error",
+                        "room", "MB out", "seconds", "");
     for (const LayerExplanation& layer : e.layers)
-        text += fmt::format("{:<20} {:>6} {:>13} {:>5} {:>5} {:>11} {:>4.1f} {:>6.1f} {:>6.1f} {:>6.1f} {:>6.1f} {:>8.1f} {:>8.2f}\n",
-                            layer.name, layer.finish, fmt::format("{}x{}x{}", layer.channels, layer.height, layer.width),
-                            layer.level, layer.rows, fmt::format("{}>{}", layer.ciphertexts_in, layer.ciphertexts_out),
-                            layer.rotations, layer.scale_bits, layer.weight_bits, layer.error_bits, layer.headroom_bits,
-                            megabytes(layer.output_bytes), layer.seconds);
-    text += fmt::format("\nrot: rotations of each input ciphertext. scale, weight, error, room: bits of the rms value before "
-                        "the square,\nof the largest weight, of the encryption noise, and left between the largest value "
-                        "seen and the modulus.\n\n"
-                        "predicted: {:.1f} s ({:.1f} ms an image), server memory {:.0f} MB\n"
-                        "files: keys {:.1f} MB ({} rotations), request {:.1f} MB, response {:.2f} MB\n"
-                        "class scores: error rms {:.4f}, largest {:.3f}; headroom {:.1f} bits\n",
-                        e.seconds, 1e3 * e.seconds_per_image, megabytes(e.server_bytes), megabytes(e.key_bytes),
-                        e.rotation_keys, megabytes(e.request_bytes), megabytes(e.response_bytes), e.score_error_rms,
-                        e.score_error_max, e.headroom_bits);
+        text += fmt::format(
+            "{:<20} {:>6} {:>13} {:>5} {:>5} {:>11} {:>4.1f} {:>6.1f} {:>6.1f} {:>6.1f} {:>6.1f} {:>8.1f} {:>8.2f}\n",
+            layer.name, layer.finish, fmt::format("{}x{}x{}", layer.channels, layer.height, layer.width), layer.level,
+            layer.rows, fmt::format("{}>{}", layer.ciphertexts_in, layer.ciphertexts_out), layer.rotations,
+            layer.scale_bits, layer.weight_bits, layer.error_bits, layer.headroom_bits, megabytes(layer.output_bytes),
+            layer.seconds);
+    text += fmt::format(
+        "\nrot: rotations of each input ciphertext. scale, weight, error, room: bits of the rms value before "
+        "the square,\nof the largest weight, of the encryption noise, and left between the largest value "
+        "seen and the modulus.\n\n"
+        "predicted: {:.1f} s ({:.1f} ms an image), server memory {:.0f} MB\n"
+        "files: keys {:.1f} MB ({} rotations), request {:.1f} MB, response {:.2f} MB\n"
+        "class scores: error rms {:.4f}, largest {:.3f}; headroom {:.1f} bits\n",
+        e.seconds, 1e3 * e.seconds_per_image, megabytes(e.server_bytes), megabytes(e.key_bytes), e.rotation_keys,
+        megabytes(e.request_bytes), megabytes(e.response_bytes), e.score_error_rms, e.score_error_max, e.headroom_bits);
     return text;
 }
 

@@ -7,7 +7,9 @@ namespace {
 
 using Values = std::vector<double>;
 
-int modulo(int value, int modulus) { return (value % modulus + modulus) % modulus; }
+int modulo(int value, int modulus) {
+    return (value % modulus + modulus) % modulus;
+}
 
 void add_term(const Graph& graph, const Node& node, const Term& term, const std::vector<Values>& values, Values& sum) {
     const Node& source = graph.node(term.source);
@@ -33,7 +35,9 @@ Values evaluate_node(const Graph& graph, const Node& node, const std::vector<Val
     Values result(static_cast<std::size_t>(node.channels) * pixels);
     const auto at = [&](int index) -> const Values& { return values[static_cast<std::size_t>(index)]; };
     switch (node.op) {
-        case Op::input: assert(false); break;
+        case Op::input:
+            assert(false);
+            break;
         case Op::linear:
             for (std::size_t i = 0; i < result.size(); ++i) result[i] = node.bias[i / pixels];
             for (const Term& term : node.terms) add_term(graph, node, term, values, result);
@@ -72,7 +76,8 @@ Node channel_affine(const Graph& graph, int source, const std::vector<double>& s
                     std::string name) {
     const Node& from = graph.node(source);
     assert(scale.size() == static_cast<std::size_t>(from.channels) && shift.size() == scale.size());
-    return Node{Op::linear, std::move(name), from.channels, from.height, from.width, {channel_scale(source, scale)}, shift};
+    return Node{Op::linear, std::move(name), from.channels, from.height, from.width, {channel_scale(source, scale)},
+                shift};
 }
 
 bool is_channel_scale(const Term& term, int out_channels) {
@@ -103,8 +108,7 @@ std::vector<bool> reachable(const Graph& graph) {
 
 std::vector<double> evaluate(const Graph& graph, const std::vector<double>& pixels) {
     std::vector<Values> values{pixels};
-    for (std::size_t i = 1; i < graph.nodes.size(); ++i)
-        values.push_back(evaluate_node(graph, graph.nodes[i], values));
+    for (std::size_t i = 1; i < graph.nodes.size(); ++i) values.push_back(evaluate_node(graph, graph.nodes[i], values));
     return values[static_cast<std::size_t>(graph.output)];
 }
 

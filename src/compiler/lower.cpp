@@ -55,11 +55,13 @@ Node compose_head(const Node& classifier, const Node& features) {
 plan::RealNetwork lower(const Graph& graph) {
     const Node classifier = as_linear(graph, graph.output);
     const auto fail = [&](const std::string& what) {
-        throw Error(ErrorCode::unsupported, "the network must end with a mean over all pixels (GlobalAveragePool) and a "
-                                            "classifier (Gemm): " +
-                                                what);
+        throw Error(ErrorCode::unsupported,
+                    "the network must end with a mean over all pixels (GlobalAveragePool) and a "
+                    "classifier (Gemm): " +
+                        what);
     };
-    if (classifier.terms.size() != 1) fail(fmt::format("{} reads {} tensors", classifier.name, classifier.terms.size()));
+    if (classifier.terms.size() != 1)
+        fail(fmt::format("{} reads {} tensors", classifier.name, classifier.terms.size()));
     const Node& mean = graph.node(classifier.terms.front().source);
     if (mean.op != Op::pixel_mean) fail(fmt::format("{} does not read such a mean", classifier.name));
     const Node features = as_linear(graph, mean.left);

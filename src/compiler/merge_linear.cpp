@@ -181,6 +181,8 @@ class Pass {
 
 }  // namespace
 
-Graph merge_linear(const Graph& graph) { return Pass(graph).run(); }
+Graph merge_linear(const Graph& graph) {
+    return Pass(graph).run();
+}
 
 }  // namespace obscura::compiler

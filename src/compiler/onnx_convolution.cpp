@@ -87,8 +87,13 @@ Feature NodeReader::convolution(const onnx::NodeProto& node) {
     const KernelTaps taps = kernel_taps(padded(node, x.map), from.height, from.width, kernel);
     if (taps.problem) throw Unsupported{advice(*taps.problem)};
 
-    Node result{Op::linear, layer_name(node), static_cast<int>(weights->dims[0]), from.height / kernel.stride,
-                from.width / kernel.stride, {}, {}};
+    Node result{Op::linear,
+                layer_name(node),
+                static_cast<int>(weights->dims[0]),
+                from.height / kernel.stride,
+                from.width / kernel.stride,
+                {},
+                {}};
     result.terms.push_back({x.node, from.channels, kernel.stride, taps.taps,
                             reorder(*weights, static_cast<int>(groups), static_cast<std::size_t>(from.channels))});
     result.bias.assign(static_cast<std::size_t>(result.channels), 0.0);
@@ -114,8 +119,13 @@ Feature NodeReader::average_pool(const onnx::NodeProto& node) {
     Term term{x.node, from.channels, stride, taps.taps, std::vector<double>(channels * 4 * channels, 0.0)};
     for (std::size_t c = 0; c < channels; ++c)
         for (std::size_t t = 0; t < 4; ++t) term.weights[(c * 4 + t) * channels + c] = 0.25;
-    Node result{Op::linear, from.name + ".pool", from.channels, from.height / stride, from.width / stride,
-                {std::move(term)}, std::vector<double>(channels, 0.0)};
+    Node result{Op::linear,
+                from.name + ".pool",
+                from.channels,
+                from.height / stride,
+                from.width / stride,
+                {std::move(term)},
+                std::vector<double>(channels, 0.0)};
     return add(x, std::move(result));
 }
 
@@ -165,11 +175,13 @@ Feature NodeReader::classifier(const onnx::NodeProto& node) {
     for (std::size_t o = 0; o < outputs; ++o)
         for (std::size_t i = 0; i < inputs; ++i)
             term.weights[o * inputs + i] = alpha * weights->values[transposed ? o * inputs + i : i * outputs + o];
-    Node result{Op::linear, layer_name(node), static_cast<int>(outputs), 1, 1, {std::move(term)},
-                std::vector<double>(outputs, 0.0)};
+    Node result{Op::linear, layer_name(node),  static_cast<int>(outputs),        1,
+                1,          {std::move(term)}, std::vector<double>(outputs, 0.0)};
     if (const Constant* bias = constant(node, 2); bias != nullptr) {
-        if (bias->values.size() != outputs && bias->values.size() != 1) throw Unsupported{"its bias has the wrong size"};
-        for (std::size_t o = 0; o < outputs; ++o) result.bias[o] = beta * bias->values[bias->values.size() == 1 ? 0 : o];
+        if (bias->values.size() != outputs && bias->values.size() != 1)
+            throw Unsupported{"its bias has the wrong size"};
+        for (std::size_t o = 0; o < outputs; ++o)
+            result.bias[o] = beta * bias->values[bias->values.size() == 1 ? 0 : o];
     }
     return add(x, std::move(result));
 }

@@ -23,8 +23,9 @@ onnx::ModelProto read_model(const std::string& path) {
         throw Error(ErrorCode::format, fmt::format("{}: not an ONNX file, or damaged", path));
     for (const auto& opset : model.opset_import())
         if (opset.domain().empty() && opset.version() < oldest_opset)
-            throw Error(ErrorCode::unsupported, fmt::format("{}: opset {}, at least {} is needed; export the model again",
-                                                            path, opset.version(), oldest_opset));
+            throw Error(ErrorCode::unsupported,
+                        fmt::format("{}: opset {}, at least {} is needed; export the model again", path,
+                                    opset.version(), oldest_opset));
     return model;
 }
 
@@ -36,8 +37,8 @@ const onnx::ValueInfoProto& find_input(const onnx::GraphProto& graph, const std:
         for (const auto& initializer : graph.initializer()) weight = weight || initializer.name() == input.name();
         if (weight) continue;
         if (found != nullptr)
-            throw Error(ErrorCode::unsupported,
-                        fmt::format("{}: inputs {} and {}; a network takes one image", path, found->name(), input.name()));
+            throw Error(ErrorCode::unsupported, fmt::format("{}: inputs {} and {}; a network takes one image", path,
+                                                            found->name(), input.name()));
         found = &input;
     }
     if (found == nullptr) throw Error(ErrorCode::format, path + ": the network has no input");
@@ -72,7 +73,8 @@ ImportedModel import_onnx(const std::string& path) {
                                                         path, graph.output_size()));
     const onnx::ValueInfoProto& input = find_input(graph, path);
     NodeReader reader(input.name(), input_node(input, path));
-    for (const auto& initializer : graph.initializer()) reader.add_constant(initializer.name(), read_tensor(initializer));
+    for (const auto& initializer : graph.initializer())
+        reader.add_constant(initializer.name(), read_tensor(initializer));
     for (const auto& node : graph.node()) reader.read(node);
     ImportedModel result;
     result.graph = reader.finish(graph.output(0).name(), path);

@@ -36,13 +36,31 @@ NodeReader::NodeReader(const std::string& input_name, Node input) {
 void NodeReader::read(const onnx::NodeProto& node) {
     try {
         if (node.output_size() == 0) throw Unsupported{"it has no output"};
-        static const std::vector<std::string> known{
-            "Conv",      "BatchNormalization", "Add",     "Sub",  "Mul",    "Div",   "Pow",    "AveragePool", "GlobalAveragePool",
-            "ReduceMean", "Flatten",           "Reshape", "Gemm", "MatMul", "Slice", "Concat", "Pad",         "Identity",
-            "Dropout",   "Constant",           "Squeeze"};
+        static const std::vector<std::string> known{"Conv",
+                                                    "BatchNormalization",
+                                                    "Add",
+                                                    "Sub",
+                                                    "Mul",
+                                                    "Div",
+                                                    "Pow",
+                                                    "AveragePool",
+                                                    "GlobalAveragePool",
+                                                    "ReduceMean",
+                                                    "Flatten",
+                                                    "Reshape",
+                                                    "Gemm",
+                                                    "MatMul",
+                                                    "Slice",
+                                                    "Concat",
+                                                    "Pad",
+                                                    "Identity",
+                                                    "Dropout",
+                                                    "Constant",
+                                                    "Squeeze"};
         if (std::find(known.begin(), known.end(), node.op_type()) == known.end()) {
             const auto found = advice.find(node.op_type());
-            throw Unsupported{found != advice.end() ? found->second : "this kind of node has no encrypted form; remove or replace it"};
+            throw Unsupported{found != advice.end() ? found->second
+                                                    : "this kind of node has no encrypted form; remove or replace it"};
         }
         // What depends on an unsupported node has no value; that node was noted already.
         for (const std::string& input : node.input())
@@ -107,7 +125,8 @@ std::vector<double> NodeReader::per_channel(const Feature& x, const Constant& co
     const std::size_t axis = x.flat ? 1 : 3;
     const bool fits = constant.dims.size() >= axis && constant.values.size() == channels &&
                       constant.dims[constant.dims.size() - axis] == static_cast<std::int64_t>(channels);
-    if (!fits) throw Unsupported{fmt::format("its constant must have one number, or one for each of {} channels", channels)};
+    if (!fits)
+        throw Unsupported{fmt::format("its constant must have one number, or one for each of {} channels", channels)};
     return constant.values;
 }
 

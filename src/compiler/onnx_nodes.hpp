@@ -41,7 +41,8 @@ class NodeReader {
 
     Value translate(const onnx::NodeProto& node);
     Value arithmetic(const onnx::NodeProto& node);
-    Feature affine_with_constant(const onnx::NodeProto& node, const Feature& x, const Constant& constant, bool constant_first);
+    Feature affine_with_constant(const onnx::NodeProto& node, const Feature& x, const Constant& constant,
+                                 bool constant_first);
     Feature combine(const onnx::NodeProto& node, const Feature& x, const Feature& y);
     Feature power(const onnx::NodeProto& node);
     Feature convolution(const onnx::NodeProto& node);
@@ -63,7 +64,8 @@ class NodeReader {
     /// x must be in its natural order, as it is for everything but padding and convolution.
     const Feature& in_order(const Feature& x) const;
     Feature add(const Feature& like, Node node);
-    Feature affine(const Feature& x, const std::vector<double>& scale, const std::vector<double>& shift, const std::string& name);
+    Feature affine(const Feature& x, const std::vector<double>& scale, const std::vector<double>& shift,
+                   const std::string& name);
 
     Graph graph_;
     std::map<std::string, Value> values_;

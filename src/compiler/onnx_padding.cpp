@@ -14,7 +14,8 @@ constexpr std::int64_t most_pixels = std::int64_t{1} << 24;
 
 bool vertical(std::int64_t axis) {
     if (axis < 0) axis += 4;
-    if (axis != 2 && axis != 3) throw Unsupported{fmt::format("axis {}; only height and width can be rearranged", axis)};
+    if (axis != 2 && axis != 3)
+        throw Unsupported{fmt::format("axis {}; only height and width can be rearranged", axis)};
     return axis == 2;
 }
 
@@ -70,7 +71,8 @@ Feature NodeReader::pad(const onnx::NodeProto& node) {
     if (pads.size() != 8 || std::any_of(pads.begin(), pads.end(), [](auto p) { return p < 0 || p > 64; }))
         throw Unsupported{"pads must be eight constants of 0 to 64"};
     if (pads[0] + pads[1] + pads[4] + pads[5] != 0) throw Unsupported{"only height and width can be padded"};
-    if (const Constant* value = constant(node, 2); value != nullptr && !value->values.empty() && value->values.front() != 0)
+    if (const Constant* value = constant(node, 2);
+        value != nullptr && !value->values.empty() && value->values.front() != 0)
         throw Unsupported{"only zeros can be padded"};
     const int top = static_cast<int>(pads[2]);
     const int left = static_cast<int>(pads[3]);

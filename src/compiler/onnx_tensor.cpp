@@ -23,8 +23,7 @@ void read_elements(const onnx::TensorProto& tensor, const Field& field, std::int
     const auto n = static_cast<std::size_t>(count);
     if (tensor.has_raw_data()) {
         const std::string& raw = tensor.raw_data();
-        if (raw.size() != n * sizeof(Stored))
-            fail(tensor, fmt::format("{} bytes for {} elements", raw.size(), count));
+        if (raw.size() != n * sizeof(Stored)) fail(tensor, fmt::format("{} bytes for {} elements", raw.size(), count));
         for (std::size_t i = 0; i < n; ++i) {
             Stored value;
             std::memcpy(&value, raw.data() + i * sizeof(Stored), sizeof value);
@@ -54,7 +53,8 @@ std::int64_t Constant::elements() const {
 Constant read_tensor(const onnx::TensorProto& tensor) {
     if (tensor.data_location() == onnx::TensorProto::EXTERNAL)
         throw Error(ErrorCode::unsupported,
-                    fmt::format("ONNX tensor {} is stored in another file; save the model with its weights inside", tensor.name()));
+                    fmt::format("ONNX tensor {} is stored in another file; save the model with its weights inside",
+                                tensor.name()));
     Constant constant;
     std::int64_t count = 1;
     for (const std::int64_t dim : tensor.dims()) {
@@ -64,7 +64,9 @@ Constant read_tensor(const onnx::TensorProto& tensor) {
         constant.dims.push_back(dim);
     }
     switch (tensor.data_type()) {
-        case onnx::TensorProto::FLOAT: read_elements<float>(tensor, tensor.float_data(), count, constant.values); break;
+        case onnx::TensorProto::FLOAT:
+            read_elements<float>(tensor, tensor.float_data(), count, constant.values);
+            break;
         case onnx::TensorProto::DOUBLE:
             read_elements<double>(tensor, tensor.double_data(), count, constant.values);
             break;

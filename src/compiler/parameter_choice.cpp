@@ -58,11 +58,12 @@ ckks::ParametersLiteral choose_parameters(int levels, int tiles, const CompileOp
         const int special = special_limbs(options.log_degree, levels);
         if (special >= 1) return literal(options.log_degree, levels, special, false);
         if (!options.insecure_for_tests)
-            throw Error(ErrorCode::security,
-                        fmt::format("{} limbs of {} bits are not secure at N = 2^{} (log2 QP at most {}); leave out the "
-                                    "ring degree to have it chosen",
-                                    levels + 1, ring::prime_bits, options.log_degree,
-                                    ckks::max_log2_qp_128(options.log_degree)));
+            throw Error(
+                ErrorCode::security,
+                fmt::format("{} limbs of {} bits are not secure at N = 2^{} (log2 QP at most {}); leave out the "
+                            "ring degree to have it chosen",
+                            levels + 1, ring::prime_bits, options.log_degree,
+                            ckks::max_log2_qp_128(options.log_degree)));
         return literal(options.log_degree, levels, (levels + 2) / 3, true);
     }
     for (int log_degree = smallest_log_degree; log_degree <= largest_log_degree; ++log_degree) {
@@ -71,8 +72,8 @@ ckks::ParametersLiteral choose_parameters(int levels, int tiles, const CompileOp
             return literal(log_degree, levels, special, false);
     }
     throw Error(ErrorCode::security,
-                fmt::format("{} limbs do not fit any ring degree up to 2^{} at 128 bits; use a shallower network", levels,
-                            largest_log_degree));
+                fmt::format("{} limbs do not fit any ring degree up to 2^{} at 128 bits; use a shallower network",
+                            levels, largest_log_degree));
 }
 
 }  // namespace obscura::compiler

@@ -6,7 +6,9 @@
 namespace obscura::compiler {
 namespace {
 
-int modulo(int value, int modulus) { return (value % modulus + modulus) % modulus; }
+int modulo(int value, int modulus) {
+    return (value % modulus + modulus) % modulus;
+}
 
 /// The tap of smallest size at a raster offset.
 plan::Tap tap_at(int offset, int height, int width) {
@@ -29,7 +31,9 @@ bool PixelMap::is_identity(int original_height, int original_width) const {
     return *this == identity(original_height, original_width);
 }
 
-bool PixelMap::has_zeros() const { return std::find(source.begin(), source.end(), zero) != source.end(); }
+bool PixelMap::has_zeros() const {
+    return std::find(source.begin(), source.end(), zero) != source.end();
+}
 
 PixelMap PixelMap::slice(bool vertical, std::int64_t start, std::int64_t end, std::int64_t step) const {
     const std::int64_t size = vertical ? height : width;
@@ -38,7 +42,8 @@ PixelMap PixelMap::slice(bool vertical, std::int64_t start, std::int64_t end, st
     };
     std::vector<int> kept;
     for (std::int64_t i = clamp(start); i < clamp(end); i += step) kept.push_back(static_cast<int>(i));
-    PixelMap result{vertical ? static_cast<int>(kept.size()) : height, vertical ? width : static_cast<int>(kept.size()), {}};
+    PixelMap result{
+        vertical ? static_cast<int>(kept.size()) : height, vertical ? width : static_cast<int>(kept.size()), {}};
     for (int y = 0; y < result.height; ++y)
         for (int x = 0; x < result.width; ++x)
             result.source.push_back(vertical ? at(kept[static_cast<std::size_t>(y)], x)
@@ -81,8 +86,8 @@ KernelTaps kernel_taps(const PixelMap& map, int original_height, int original_wi
             const int offset = modulo(map.at(ky * kernel.dilation_y, kx * kernel.dilation_x), pixels);
             for (int y = 0; y < rows; ++y)
                 for (int x = 0; x < columns; ++x) {
-                    const int read = map.at(y * kernel.stride + ky * kernel.dilation_y,
-                                            x * kernel.stride + kx * kernel.dilation_x);
+                    const int read =
+                        map.at(y * kernel.stride + ky * kernel.dilation_y, x * kernel.stride + kx * kernel.dilation_x);
                     if (read == PixelMap::zero) return {{}, TapProblem::zero_padding};
                     const int centre = kernel.stride * (y * original_width + x);
                     if (read != (centre + offset) % pixels) return {{}, TapProblem::not_raster};

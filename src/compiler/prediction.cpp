@@ -52,7 +52,8 @@ void record_peaks(plan::Plan& plan, const io::Images& images, ThreadPool& pool) 
     const plan::PlainNetwork network(plan::real_network(plan));
     std::vector<Extremes> extremes(static_cast<std::size_t>(pool.size()), Extremes(layers));
     const auto hook = [&](int, int worker, int layer, std::span<float> z) {
-        for (const float value : z) extremes[static_cast<std::size_t>(worker)].add(static_cast<std::size_t>(layer), value);
+        for (const float value : z)
+            extremes[static_cast<std::size_t>(worker)].add(static_cast<std::size_t>(layer), value);
     };
     // Rolling by one tile moves an image by a run; a layout with a gap exists only where a run is one row or more.
     const int rows = std::max(1, plan.run_length / plan.input.width);
@@ -87,18 +88,21 @@ void predict_noise(plan::Plan& plan, const io::Images& images, ThreadPool& pool)
     const auto count = static_cast<std::size_t>(sample.count);
     const plan::PlainNetwork network(plan::real_network(plan));
     std::vector<std::vector<float>> clean(count * layers);
-    const auto at = [&](int image, int layer) { return static_cast<std::size_t>(image) * layers + static_cast<std::size_t>(layer); };
+    const auto at = [&](int image, int layer) {
+        return static_cast<std::size_t>(image) * layers + static_cast<std::size_t>(layer);
+    };
     const std::vector<float> scores = network.scores(sample, pool, [&](int image, int, int layer, std::span<float> z) {
         clean[at(image, layer)].assign(z.begin(), z.end());
     });
     std::vector<Extremes> errors(static_cast<std::size_t>(pool.size()), Extremes(layers));
     const plan::LayerHook noise = plan::noise_hook(plan, noise_seed);
-    const std::vector<float> noisy = network.scores(sample, pool, [&](int image, int worker, int layer, std::span<float> z) {
-        noise(image, worker, layer, z);
-        const std::vector<float>& exact = clean[at(image, layer)];
-        for (std::size_t i = 0; i < z.size(); ++i)
-            errors[static_cast<std::size_t>(worker)].add(static_cast<std::size_t>(layer), z[i] - exact[i]);
-    });
+    const std::vector<float> noisy =
+        network.scores(sample, pool, [&](int image, int worker, int layer, std::span<float> z) {
+            noise(image, worker, layer, z);
+            const std::vector<float>& exact = clean[at(image, layer)];
+            for (std::size_t i = 0; i < z.size(); ++i)
+                errors[static_cast<std::size_t>(worker)].add(static_cast<std::size_t>(layer), z[i] - exact[i]);
+        });
     Extremes score(1);
     for (std::size_t i = 0; i < scores.size(); ++i) score.add(0, noisy[i] - scores[i]);
     plan.predicted_score_error_rms = std::sqrt(score.squares[0] / score.count[0]);

@@ -7,6 +7,7 @@
 #include <cmath>
 
 #include "base/error.hpp"
+#include "compiler/rounding.hpp"
 #include "plan/limits.hpp"
 
 namespace obscura::compiler {
@@ -20,6 +21,8 @@ using plan::RealOperand;
 constexpr double weight_sum_margin = 0.97;
 /// Smallest real rms that is scaled up to full size; channels below are dead.
 constexpr double smallest_rms = 1e-6;
+/// Pixels whose neighbourhoods decide how rounding errors are compensated.
+constexpr int rounding_samples = 8192;
 constexpr double most_head_weight = 255;
 constexpr double least_head_weight = 31;
 
@@ -31,9 +34,15 @@ struct Source {
 
 class Quantiser {
   public:
-    Quantiser(const plan::RealNetwork& network, const Statistics& statistics, const std::vector<int>& levels,
-              const ckks::ParametersLiteral& parameters, const CompileOptions& options)
-        : network_(network), statistics_(statistics), levels_(levels), options_(options) {
+    Quantiser(const plan::RealNetwork& network, const Statistics& statistics, const FeatureSamples& samples,
+              const std::vector<int>& levels, const ckks::ParametersLiteral& parameters, const CompileOptions& options,
+              ThreadPool& pool)
+        : network_(network),
+          statistics_(statistics),
+          samples_(samples),
+          levels_(levels),
+          options_(options),
+          pool_(pool) {
         plan_.parameters = parameters;
         plan_.input = network.input;
         const double scale = std::exp2(2 * options.log_scale);
@@ -45,9 +54,15 @@ class Quantiser {
     plan::Plan run() {
         for (std::size_t i = 0; i < network_.layers.size(); ++i) {
             switch (network_.layers[i].finish) {
-                case Finish::square: add_square(i); break;
-                case Finish::none: add_integers(i); break;
-                case Finish::head: add_head(i); break;
+                case Finish::square:
+                    add_square(i);
+                    break;
+                case Finish::none:
+                    add_integers(i);
+                    break;
+                case Finish::head:
+                    add_head(i);
+                    break;
             }
         }
         return std::move(plan_);
@@ -93,7 +108,8 @@ class Quantiser {
             layer.output_scale.push_back(factor[o] / prime);
             layer.bias.push_back(real.bias[o] * factor[o] / prime);
         }
-        const std::vector<double> excess = round_weights(real, factor, layer);
+        const CompensatedRounding rounding = rounding_for(index);
+        const std::vector<double> excess = round_weights(real, factor, &rounding, layer);
         for (std::size_t o = 0; o < channels; ++o) layer.bias[o] -= excess[o] / prime;
 
         Source output;
@@ -121,22 +137,60 @@ class Quantiser {
     }
 
     /// Fills the layer's integer weights; returns what rounding adds to each output on average, before any rescaling.
-    std::vector<double> round_weights(const RealLayer& real, const std::vector<double>& factor, plan::Layer& layer) const {
+    std::vector<double> round_weights(const RealLayer& real, const std::vector<double>& factor,
+                                      const CompensatedRounding* rounding, plan::Layer& layer) const {
+        for (const RealOperand& operand : real.operands)
+            layer.operands.push_back({operand.source, operand.channels, operand.stride, operand.taps, {}});
         std::vector<double> excess(factor.size());
-        for (const RealOperand& operand : real.operands) {
-            plan::Operand rounded{operand.source, operand.channels, operand.stride, operand.taps, {}};
-            rounded.weights.reserve(operand.weights.size());
-            const auto channels = static_cast<std::size_t>(operand.channels);
-            const std::size_t row = operand.taps.size() * channels;
-            for (std::size_t k = 0; k < operand.weights.size(); ++k) {
-                const double exact = unscaled(operand, k) * factor[k / row];
-                const double integer = std::round(exact);
-                rounded.weights.push_back(static_cast<std::int16_t>(integer));
-                excess[k / row] += (integer - exact) * source(operand).mean[k % channels];
+        for (std::size_t o = 0; o < factor.size(); ++o) {
+            std::vector<double> exact;
+            std::vector<double> mean;
+            for (const RealOperand& operand : real.operands) {
+                const auto channels = static_cast<std::size_t>(operand.channels);
+                const std::size_t row = operand.taps.size() * channels;
+                for (std::size_t k = o * row; k < (o + 1) * row; ++k) {
+                    exact.push_back(unscaled(operand, k) * factor[o]);
+                    mean.push_back(source(operand).mean[k % channels]);
+                }
             }
-            layer.operands.push_back(std::move(rounded));
+            const std::vector<double> rounded = round_row(exact, rounding);
+            std::size_t next = 0;
+            for (plan::Operand& operand : layer.operands)
+                for (std::size_t k = operand.taps.size() * static_cast<std::size_t>(operand.channels); k > 0; --k) {
+                    operand.weights.push_back(static_cast<std::int16_t>(rounded[next]));
+                    excess[o] += (rounded[next] - exact[next]) * mean[next];
+                    ++next;
+                }
         }
         return excess;
+    }
+
+    /// Compensation may enlarge weights; a row that it takes beyond the limits is rounded plainly.
+    static std::vector<double> round_row(const std::vector<double>& exact, const CompensatedRounding* rounding) {
+        if (rounding != nullptr) {
+            std::vector<double> rounded = rounding->round(exact);
+            double sum = 0;
+            double largest = 0;
+            for (const double weight : rounded) {
+                sum += std::abs(weight);
+                largest = std::max(largest, std::abs(weight));
+            }
+            if (sum <= plan::limits::weight_sum && largest <= plan::limits::weight) return rounded;
+        }
+        std::vector<double> rounded = exact;
+        for (double& weight : rounded) weight = std::round(weight);
+        return rounded;
+    }
+
+    /// The inputs of a layer's product as the integers that the plan will hold.
+    CompensatedRounding rounding_for(std::size_t index) const {
+        std::vector<double> scales;
+        for (const RealOperand& operand : network_.layers[index].operands)
+            for (std::size_t tap = 0; tap < operand.taps.size(); ++tap)
+                scales.insert(scales.end(), source(operand).scale.begin(), source(operand).scale.end());
+        std::vector<float> samples = samples_.columns(static_cast<int>(index), rounding_samples);
+        for (std::size_t i = 0; i < samples.size(); ++i) samples[i] *= static_cast<float>(scales[i % scales.size()]);
+        return {std::move(samples), scales.size(), pool_};
     }
 
     /// A pooling with integer weights: scales pass through, means are multiplied by the sum of the weights.
@@ -149,7 +203,8 @@ class Quantiser {
         const auto channels = static_cast<std::size_t>(operand.channels);
         for (std::size_t k = 0; k < operand.weights.size(); ++k) {
             copy.weights.push_back(static_cast<std::int16_t>(operand.weights[k]));
-            output.mean[k / (operand.taps.size() * channels)] += operand.weights[k] * source(operand).mean[k % channels];
+            output.mean[k / (operand.taps.size() * channels)] +=
+                operand.weights[k] * source(operand).mean[k % channels];
         }
         layer.operands.push_back(std::move(copy));
         sources_.push_back(std::move(output));
@@ -175,7 +230,7 @@ class Quantiser {
         const double factor = std::min({most_head_weight / largest, room, std::max(fits, least_head_weight / largest)});
         const std::vector<double> factors(static_cast<std::size_t>(real.out_channels), factor);
         layer.output_scale = factors;
-        const std::vector<double> excess = round_weights(real, factors, layer);
+        const std::vector<double> excess = round_weights(real, factors, nullptr, layer);
         const double pixels = real.height * real.width;
         for (std::size_t o = 0; o < excess.size(); ++o)
             layer.bias.push_back(real.bias[o] - excess[o] * pixels / factor);
@@ -184,17 +239,20 @@ class Quantiser {
 
     const plan::RealNetwork& network_;
     const Statistics& statistics_;
+    const FeatureSamples& samples_;
     const std::vector<int>& levels_;
     const CompileOptions& options_;
+    ThreadPool& pool_;
     plan::Plan plan_;
     std::vector<Source> sources_;
 };
 
 }  // namespace
 
-plan::Plan quantise(const plan::RealNetwork& network, const Statistics& statistics, const std::vector<int>& levels,
-                    const ckks::ParametersLiteral& parameters, const CompileOptions& options) {
-    return Quantiser(network, statistics, levels, parameters, options).run();
+plan::Plan quantise(const plan::RealNetwork& network, const Statistics& statistics, const FeatureSamples& samples,
+                    const std::vector<int>& levels, const ckks::ParametersLiteral& parameters,
+                    const CompileOptions& options, ThreadPool& pool) {
+    return Quantiser(network, statistics, samples, levels, parameters, options, pool).run();
 }
 
 }  // namespace obscura::compiler

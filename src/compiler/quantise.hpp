@@ -2,6 +2,7 @@
 
 #include "compiler/calibration.hpp"
 #include "compiler/compile.hpp"
+#include "compiler/feature_samples.hpp"
 #include "plan/plan.hpp"
 
 namespace obscura::compiler {
@@ -10,9 +11,11 @@ namespace obscura::compiler {
 /// with scale[o] = 2^log_scale / rms(real z), and its output u = z^2 has scale[o]^2; weights are
 ///     round(real weight * scale[o] / (scale of the source's channel) * q),
 /// so the deviation of every prime q from its nominal size is absorbed exactly. What rounding adds on average (every
-/// square has a positive mean) is taken back in the bias. `levels` as from assign_levels.
+/// square has a positive mean) is taken back in the bias; what it changes from pixel to pixel is kept small by rounding
+/// with compensation (rounding.hpp). `levels` as from assign_levels.
 /// Throws Error(range) if the scores do not fit two primes.
-plan::Plan quantise(const plan::RealNetwork& network, const Statistics& statistics, const std::vector<int>& levels,
-                    const ckks::ParametersLiteral& parameters, const CompileOptions& options);
+plan::Plan quantise(const plan::RealNetwork& network, const Statistics& statistics, const FeatureSamples& samples,
+                    const std::vector<int>& levels, const ckks::ParametersLiteral& parameters,
+                    const CompileOptions& options, ThreadPool& pool);
 
 }  // namespace obscura::compiler

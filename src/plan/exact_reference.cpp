@@ -8,7 +8,9 @@ namespace {
 
 __extension__ using Wide = __int128;
 
-int modulo(int value, int modulus) { return (value % modulus + modulus) % modulus; }
+int modulo(int value, int modulus) {
+    return (value % modulus + modulus) % modulus;
+}
 
 struct Tensor {
     int height = 0;
@@ -53,8 +55,8 @@ ExactTrace evaluate_exactly(const Plan& plan, const std::vector<std::int64_t>& i
         if (layer.finish == Finish::square) {
             const Wide prime = plan.parameters.chain[static_cast<std::size_t>(layer.level - 1)];
             for (std::size_t i = 0; i < output.values.size(); ++i)
-                output.values[i] = rounded_quotient(output.values[i], prime) +
-                                   static_cast<Wide>(std::llround(layer.bias[i / pixels]));
+                output.values[i] =
+                    rounded_quotient(output.values[i], prime) + static_cast<Wide>(std::llround(layer.bias[i / pixels]));
         }
         std::vector<double> seen;
         for (const Wide value : output.values) seen.push_back(static_cast<double>(value));

@@ -12,7 +12,9 @@
 namespace obscura::plan {
 namespace {
 
-bool power_of_two(int n) { return n > 0 && std::has_single_bit(static_cast<unsigned>(n)); }
+bool power_of_two(int n) {
+    return n > 0 && std::has_single_bit(static_cast<unsigned>(n));
+}
 
 /// Quotient rounded down and remainder in [0, divisor).
 int floor_divide(int value, int divisor, int& remainder) {
@@ -79,8 +81,7 @@ SourcePosition locate(const Layout& source, const Layout& output, int stride, in
 
 std::vector<Layout> layouts(const Plan& plan) {
     const auto& input = plan.input;
-    std::vector<Layout> result{
-        input_layout(input.height, input.width, plan.run_length, plan.parameters.log_degree)};
+    std::vector<Layout> result{input_layout(input.height, input.width, plan.run_length, plan.parameters.log_degree)};
     for (std::size_t i = 0; i < plan.layers.size(); ++i) {
         const Layer& layer = plan.layers[i];
         const auto fail = [&](const std::string& what) {

@@ -31,11 +31,16 @@ double rescale_noise(int log_degree) {
     return std::sqrt(degree / 6) * std::sqrt(4 * degree / 3);
 }
 
-double fresh_noise(int log_degree) { return 3.2 * std::sqrt(2 * std::ldexp(1.0, log_degree)); }
+double fresh_noise(int log_degree) {
+    return 3.2 * std::sqrt(2 * std::ldexp(1.0, log_degree));
+}
 
 LayerHook noise_hook(const Plan& plan, std::uint64_t seed) {
     const auto scale = static_cast<float>(rescale_noise(plan.parameters.log_degree)) / byte_sum_deviation;
-    return [scale, seed](int image, int /*worker*/, int layer, std::span<float> z) {
+    std::vector<bool> rescaled;
+    for (const Layer& layer : plan.layers) rescaled.push_back(layer.finish == Finish::square);
+    return [scale, seed, rescaled](int image, int /*worker*/, int layer, std::span<float> z) {
+        if (!rescaled[static_cast<std::size_t>(layer)]) return;
         std::uint64_t state = seed;
         state = next_random(state) ^ static_cast<std::uint64_t>(image);
         state = next_random(state) ^ static_cast<std::uint64_t>(layer);

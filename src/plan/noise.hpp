@@ -20,7 +20,8 @@ double rescale_noise(int log_degree);
 /// rms error of a freshly encrypted slot integer (error polynomial with sigma = 3.2).
 double fresh_noise(int log_degree);
 
-/// A hook for PlainNetwork::scores that adds the modelled noise to every z. Deterministic for a seed.
+/// A hook for PlainNetwork::scores that adds the modelled noise to every z that rescaling gave. Deterministic for a
+/// seed.
 LayerHook noise_hook(const Plan& plan, std::uint64_t seed);
 
 }  // namespace obscura::plan

@@ -37,8 +37,8 @@ void check_weights(const Layer& layer, const std::string& where) {
     for (const Operand& operand : layer.operands) {
         const std::size_t row = operand.taps.size() * static_cast<std::size_t>(operand.channels);
         if (operand.weights.size() != weight_count(layer, operand))
-            fail(fmt::format("{}: {} weights, must be {}", where, operand.weights.size(),
-                             weight_count(layer, operand)));
+            fail(
+                fmt::format("{}: {} weights, must be {}", where, operand.weights.size(), weight_count(layer, operand)));
         for (std::size_t i = 0; i < operand.weights.size(); ++i) {
             const int magnitude = std::abs(static_cast<int>(operand.weights[i]));
             if (magnitude > limits::weight) fail(fmt::format("{}: weight {}", where, operand.weights[i]));
@@ -93,7 +93,9 @@ void check_keys(const Plan& plan) {
 
 }  // namespace
 
-int Plan::batch() const { return input_layout(input.height, input.width, run_length, parameters.log_degree).batch; }
+int Plan::batch() const {
+    return input_layout(input.height, input.width, run_length, parameters.log_degree).batch;
+}
 
 std::string Plan::digest() const {
     crypto_hash_sha256_state state;

@@ -51,9 +51,9 @@ struct Layer {
     std::vector<double>
         bias;  ///< [out_channels]; units of z (Finish::square), of scores (Finish::head), unused otherwise
     std::vector<double> output_scale;  ///< [out_channels]; integer z (or head sum) per unit of the real network's value
-    double peak = 0;           ///< largest |z| seen in calibration, in units of z (head: of the sum)
-    double rms = 0;            ///< rms of z in calibration, same units
-    double predicted_error = 0;  ///< rms of the error that the encryption noise causes in z, same units
+    double peak = 0;                   ///< largest |z| seen in calibration, in units of z (head: of the sum)
+    double rms = 0;                    ///< rms of z in calibration, same units
+    double predicted_error = 0;        ///< rms of the error that the encryption noise causes in z, same units
 };
 
 /// How plain 8-bit pixels become slots: slot = (pixel - mean[c]) * factor[c], rounded at encryption.

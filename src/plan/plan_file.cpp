@@ -66,8 +66,8 @@ Plan load_plan(const std::string& path) {
             in.bytes(buffer);
             operand.weights.resize(buffer.size() / 2);
             for (std::size_t i = 0; i < operand.weights.size(); ++i)
-                operand.weights[i] = std::bit_cast<std::int16_t>(
-                    static_cast<std::uint16_t>(buffer[2 * i] | (buffer[2 * i + 1] << 8)));
+                operand.weights[i] =
+                    std::bit_cast<std::int16_t>(static_cast<std::uint16_t>(buffer[2 * i] | (buffer[2 * i + 1] << 8)));
         }
     in.finish();
     if (in.header().insecure != plan.parameters.insecure_for_tests)

@@ -116,7 +116,7 @@ struct PlainNetwork::State {
                 return;
             }
             const bool square = layer.finish == Finish::square;
-            if (square && hook) hook(image, worker, static_cast<int>(i), w.z);
+            if (hook) hook(image, worker, static_cast<int>(i), w.z);
             Tensor& output = w.tensors[i + 1];
             for (int o = 0; o < layer.out_channels; ++o) {
                 const float* z = w.z.data() + static_cast<std::size_t>(o) * static_cast<std::size_t>(pixels);
@@ -170,7 +170,9 @@ PlainNetwork::PlainNetwork(const RealNetwork& network) : state_(std::make_unique
 
 PlainNetwork::~PlainNetwork() = default;
 
-int PlainNetwork::classes() const { return state_->network.layers.back().out_channels; }
+int PlainNetwork::classes() const {
+    return state_->network.layers.back().out_channels;
+}
 
 std::vector<float> PlainNetwork::scores(const io::Images& images, ThreadPool& pool, const LayerHook& hook) const {
     check_shape(state_->network.input, images);
@@ -195,11 +197,11 @@ std::vector<int> best_classes(std::span<const float> scores, int classes) {
 
 void check_shape(const InputEncoding& input, const io::Images& images) {
     if (images.channels != input.channels || images.height != input.height || images.width != input.width)
-        throw Error(ErrorCode::format,
-                    fmt::format("images of {}x{} pixels and {} channels, the network takes {}x{} and {}; resize or "
-                                "convert the images first",
-                                images.height, images.width, images.channels, input.height, input.width,
-                                input.channels));
+        throw Error(
+            ErrorCode::format,
+            fmt::format("images of {}x{} pixels and {} channels, the network takes {}x{} and {}; resize or "
+                        "convert the images first",
+                        images.height, images.width, images.channels, input.height, input.width, input.channels));
 }
 
 }  // namespace obscura::plan

@@ -13,7 +13,8 @@
 /// The plain reference: what encrypted inference should give, in float32 and without encryption.
 namespace obscura::plan {
 
-/// Sees, and may change, the values `z` [out_channels][height*width] of a Finish::square layer before they are squared.
+/// Sees, and may change, the values [out_channels][height*width] of every layer but the head: z before it is squared
+/// (Finish::square) or the sums (Finish::none).
 /// Called by several workers at once, each for its own image.
 using LayerHook = std::function<void(int image, int worker, int layer, std::span<float> z)>;
 

@@ -45,7 +45,9 @@ int whole(const json& value, const char* what, int low, int high) {
     return static_cast<int>(number);
 }
 
-int bounded(const json& object, const char* key, int low, int high) { return whole(object.at(key), key, low, high); }
+int bounded(const json& object, const char* key, int low, int high) {
+    return whole(object.at(key), key, low, high);
+}
 
 std::vector<std::uint32_t> primes(const json& value, const char* key) {
     std::vector<std::uint32_t> result;
@@ -66,8 +68,8 @@ Operand operand_from(const json& value) {
     if (taps.empty() || taps.size() > limits::taps)
         throw Error(ErrorCode::format, fmt::format("plan: {} taps, must be 1..{}", taps.size(), limits::taps));
     for (const json& tap : taps)
-        operand.taps.push_back(
-            {whole(tap.at(0), "tap", -limits::size, limits::size), whole(tap.at(1), "tap", -limits::size, limits::size)});
+        operand.taps.push_back({whole(tap.at(0), "tap", -limits::size, limits::size),
+                                whole(tap.at(1), "tap", -limits::size, limits::size)});
     return operand;
 }
 

@@ -11,8 +11,9 @@
 namespace obscura::ckks::test {
 namespace {
 
-/// Largest of N nearly Gaussian slot errors: 8 sigma is exceeded with probability 1e-15 a slot.
-constexpr double sigmas = 8;
+/// A slot's error is a product of two nearly Gaussian slots (of the rounding and of the secret), whose tail falls like
+/// exp(-|x|): 24 rms are exceeded with probability below 1e-10 a slot.
+constexpr double sigmas = 24;
 
 EvaluationKeys keys_for(Toy& toy, const EvaluationKeyRequest& request) {
     const auto path = (std::filesystem::temp_directory_path() / ("obscura_keys_" + std::to_string(toy.secret.id()))).string();

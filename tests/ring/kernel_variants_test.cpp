@@ -261,9 +261,7 @@ TEST_P(KernelVariants, MatrixProduct) {
 }
 
 std::string name_of(const ::testing::TestParamInfo<const Kernels*>& info) {
-    std::string name = info.param->name;
-    std::erase_if(name, [](char c) { return !std::isalnum(static_cast<unsigned char>(c)); });
-    return name;
+    return test_name(*info.param);
 }
 INSTANTIATE_TEST_SUITE_P(All, KernelVariants, ::testing::ValuesIn(vector_kernels_under_test()), name_of);
 GTEST_ALLOW_UNINSTANTIATED_PARAMETERIZED_TEST(KernelVariants);

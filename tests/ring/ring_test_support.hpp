@@ -1,5 +1,7 @@
 #pragma once
 
+#include <algorithm>
+#include <cctype>
 #include <cstdint>
 #include <cstdlib>
 #include <memory>
@@ -26,6 +28,13 @@ inline std::vector<const Kernels*> vector_kernels_under_test() {
     auto all = kernels_under_test();
     all.erase(all.begin());
     return all;
+}
+
+/// A name that gtest accepts.
+inline std::string test_name(const Kernels& k) {
+    std::string name = k.name;
+    std::erase_if(name, [](char c) { return !std::isalnum(static_cast<unsigned char>(c)); });
+    return name;
 }
 
 /// 64-byte aligned words.

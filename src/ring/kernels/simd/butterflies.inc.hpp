@@ -77,30 +77,39 @@ struct SegmentTwiddles {
 constexpr int max_class_size = 1 << 14;
 /// Tiles are 16 blocks wide, a cache line of evaluation order: rows and twiddles are a power of two apart, so that few
 /// lines of them stay cached at a time and each must be used up at once.
-constexpr int max_tile_vectors = 16 / lanes;
+constexpr int tile_width = 16, tile_vectors = tile_width / lanes;
+/// The smallest ring with whole tiles.
+constexpr int min_vector_log_degree = 12;
 
 /// Where things are in a ring of degree 2^log_degree.
 struct Geometry {
     int degree, class_size, chunk;
     int class_stages;  ///< tree stages of a class block before the tiles
-    int tile_vectors;  ///< vectors side by side in a tile
     explicit Geometry(int log_degree)
         : degree(1 << log_degree),
           class_size(degree / order_classes),
           chunk(degree / order_chunks),
-          class_stages(log_degree - 8 - lanes_log),
-          tile_vectors(chunk / lanes < max_tile_vectors ? chunk / lanes : max_tile_vectors) {}
+          class_stages(log_degree - 8 - lanes_log) {}
 };
 
-/// Twiddles of the last five stages, for one vector of blocks, below one node of stage first_stage: see NttTable::tail.
+/// Where the tail tables of NttTable have the factors of one class: node j < 2^s of stage s is number 2^s + j.
+struct TailOffsets {
+    u32 at[32];
+    TailOffsets(const Geometry& g, int class_index) {
+        for (int s = 0; s < 5; ++s)
+            for (int j = 0; j < 1 << s; ++j)
+                at[(1 << s) + j] =
+                    static_cast<u32>(((1 << s) - 1) * (g.degree / 32) + ((class_index << s) + j) * g.chunk);
+    }
+};
+/// Twiddles of the last five stages below node `root`, for the vector of blocks that the pointers begin with.
 struct TailTwiddles {
-    const std::vector<u32>&values, &quotients;
-    const Geometry& g;
-    int class_index, block, first_stage, first_node;
+    const u32 *values, *quotients;
+    const u32* offsets;
+    std::size_t root;
     [[gnu::always_inline]] Twiddle operator()(int stage, int node) const {
-        const int s = first_stage + stage, j = (first_node << stage) + node;
-        const int at = ((1 << s) - 1) * (g.degree / 32) + ((class_index << s) + j) * g.chunk + block;
-        return load_twiddle(values.data() + at, quotients.data() + at);
+        const std::size_t at = offsets[(root << stage) + node];
+        return load_twiddle(values + at, quotients + at);
     }
 };
 

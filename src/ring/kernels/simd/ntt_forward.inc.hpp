@@ -62,37 +62,37 @@ inline void forward_tree_pass(const NttTable& t, Bounds m, int root, int segment
     }
 }
 
-/// The last five stages of a tile, results in evaluation order. rows[v][r] is leaf r of blocks v lanes ... of the tile.
-inline void forward_tail(const NttTable& t, Bounds m, const Geometry& g, int class_index, int block, Vec (*rows)[32],
-                         u32* out) {
+/// The last five stages of a tile, results in evaluation order. rows[v][r] is leaf r of the v-th vector of blocks.
+inline void forward_tail(const u32* values, const u32* quotients, const TailOffsets& offsets, Bounds m, int chunk,
+                         Vec (*rows)[32], u32* out) {
     for (int r = 0; r < 8; ++r)
-        for (int v = 0; v < g.tile_vectors; ++v) {
-            Vec* row = rows[v] + r;
+        unroll<0, tile_vectors>([&](auto v) __attribute__((always_inline)) {
+            constexpr int shift = v.value * lanes;
+            Vec* row = rows[v.value] + r;
             Vec x[4] = {row[0], row[8], row[16], row[24]};
-            forward_butterflies<2>(x, TailTwiddles{t.tail, t.tail_quotient, g, class_index, block + v * lanes, 0, 0},
-                                   m);
-            for (int k = 0; k < 4; ++k) row[8 * k] = x[k];
-        }
-    for (int part = 0; part < 4; ++part)
-        for (int v = 0; v < g.tile_vectors; ++v) {
+            forward_butterflies<2>(x, TailTwiddles{values + shift, quotients + shift, offsets.at, 1}, m);
+            unroll<0, 4>([&](auto k) __attribute__((always_inline)) { row[8 * k.value] = x[k.value]; });
+        });
+    for (std::size_t part = 0; part < 4; ++part, out += 8 * chunk)
+        unroll<0, tile_vectors>([&](auto v) __attribute__((always_inline)) {
+            constexpr int shift = v.value * lanes;
             Vec x[8];
-            unroll<0, 8>([&](auto k) __attribute__((always_inline)) { x[k.value] = rows[v][8 * part + k.value]; });
-            forward_butterflies<3>(x, TailTwiddles{t.tail, t.tail_quotient, g, class_index, block + v * lanes, 2, part},
-                                   m);
+            unroll<0, 8>([&](auto k)
+                             __attribute__((always_inline)) { x[k.value] = rows[v.value][8 * part + k.value]; });
+            forward_butterflies<3>(x, TailTwiddles{values + shift, quotients + shift, offsets.at, 4 + part}, m);
             unroll<0, 8>([&](auto k) __attribute__((always_inline)) {
-                store(out + (8 * part + k.value) * g.chunk + v * lanes,
-                      reduce_once(reduce_once(x[k.value], m.two_q), m.q));
+                store(out + k.value * chunk + shift, reduce_once(reduce_once(x[k.value], m.two_q), m.q));
             });
-        }
+        });
 }
 
-/// Tiles of whole cache lines of evaluation order: the last tree stages of their rows, the transposition, the tail.
+/// Tiles: the last tree stages of their rows, the transposition, the tail.
 inline void forward_tile_pass(const NttTable& t, Bounds m, const Geometry& g, int class_index, int root, const u32* in,
                               u32* out) {
-    const int tile = g.tile_vectors * lanes;
-    for (int block = 0; block < g.chunk; block += tile) {
-        Vec rows[max_tile_vectors][32];
-        for (int v = 0; v < g.tile_vectors; ++v, ++root, in += 32 * lanes) {
+    const TailOffsets offsets(g, class_index);
+    for (int block = 0; block < g.chunk; block += tile_width) {
+        Vec rows[tile_vectors][32];
+        for (int v = 0; v < tile_vectors; ++v, ++root, in += 32 * lanes) {
             const SegmentTwiddles<lanes_log> twiddles(t.tree.data(), t.tree_quotient.data(), root);
             for (int r = 0; r < 32; r += lanes) {
                 Vec x[lanes];
@@ -103,13 +103,13 @@ inline void forward_tile_pass(const NttTable& t, Bounds m, const Geometry& g, in
                 unroll<0, lanes>([&](auto k) __attribute__((always_inline)) { rows[v][r + k.value] = x[k.value]; });
             }
         }
-        forward_tail(t, m, g, class_index, block, rows, out + block);
+        forward_tail(t.tail.data() + block, t.tail_quotient.data() + block, offsets, m, g.chunk, rows, out + block);
     }
 }
 
 inline void ntt_forward(const NttTable& t, const u32* in, u32* out) {
+    if (t.log_degree < min_vector_log_degree) return scalar_kernels().ntt_forward(t, in, out);
     const Geometry g(t.log_degree);
-    if (g.class_stages < 0) return scalar_kernels().ntt_forward(t, in, out);
     const Bounds m = bounds_of(t.modulus.q);
     forward_fold_pass(t, in, out);
     alignas(64) u32 work[max_class_size];

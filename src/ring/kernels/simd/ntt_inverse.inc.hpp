@@ -8,36 +8,36 @@ namespace obscura::ring {
 namespace {
 
 /// The last five stages of a tile, from evaluation order to rows[v][leaf].
-inline void inverse_tail(const NttTable& t, Bounds m, const Geometry& g, int class_index, int block, const u32* in,
-                         Vec (*rows)[32]) {
-    const auto twiddles = [&](int v, int stage, int node) __attribute__((always_inline)) {
-        return TailTwiddles{t.inverse_tail, t.inverse_tail_quotient, g, class_index, block + v * lanes, stage, node};
-    };
-    for (int part = 0; part < 4; ++part)
-        for (int v = 0; v < g.tile_vectors; ++v) {
+inline void inverse_tail(const u32* values, const u32* quotients, const TailOffsets& offsets, Bounds m, int chunk,
+                         const u32* in, Vec (*rows)[32]) {
+    for (std::size_t part = 0; part < 4; ++part, in += 8 * chunk)
+        unroll<0, tile_vectors>([&](auto v) __attribute__((always_inline)) {
+            constexpr int shift = v.value * lanes;
             Vec x[8];
-            unroll<0, 8>([&](auto k) __attribute__((always_inline)) {
-                x[k.value] = load(in + (8 * part + k.value) * g.chunk + v * lanes);
-            });
-            inverse_butterflies<3>(x, twiddles(v, 2, part), m);
-            unroll<0, 8>([&](auto k) __attribute__((always_inline)) { rows[v][8 * part + k.value] = x[k.value]; });
-        }
+            unroll<0, 8>([&](auto k)
+                             __attribute__((always_inline)) { x[k.value] = load(in + k.value * chunk + shift); });
+            inverse_butterflies<3>(x, TailTwiddles{values + shift, quotients + shift, offsets.at, 4 + part}, m);
+            unroll<0, 8>([&](auto k)
+                             __attribute__((always_inline)) { rows[v.value][8 * part + k.value] = x[k.value]; });
+        });
     for (int r = 0; r < 8; ++r)
-        for (int v = 0; v < g.tile_vectors; ++v) {
-            Vec* row = rows[v] + r;
+        unroll<0, tile_vectors>([&](auto v) __attribute__((always_inline)) {
+            constexpr int shift = v.value * lanes;
+            Vec* row = rows[v.value] + r;
             Vec x[4] = {row[0], row[8], row[16], row[24]};
-            inverse_butterflies<2>(x, twiddles(v, 0, 0), m);
-            for (int k = 0; k < 4; ++k) row[8 * k] = x[k];
-        }
+            inverse_butterflies<2>(x, TailTwiddles{values + shift, quotients + shift, offsets.at, 1}, m);
+            unroll<0, 4>([&](auto k) __attribute__((always_inline)) { row[8 * k.value] = x[k.value]; });
+        });
 }
 
 inline void inverse_tile_pass(const NttTable& t, Bounds m, const Geometry& g, int class_index, int root, const u32* in,
                               u32* out) {
-    const int tile = g.tile_vectors * lanes;
-    for (int block = 0; block < g.chunk; block += tile) {
-        Vec rows[max_tile_vectors][32];
-        inverse_tail(t, m, g, class_index, block, in + block, rows);
-        for (int v = 0; v < g.tile_vectors; ++v, ++root, out += 32 * lanes) {
+    const TailOffsets offsets(g, class_index);
+    for (int block = 0; block < g.chunk; block += tile_width) {
+        Vec rows[tile_vectors][32];
+        inverse_tail(t.inverse_tail.data() + block, t.inverse_tail_quotient.data() + block, offsets, m, g.chunk,
+                     in + block, rows);
+        for (int v = 0; v < tile_vectors; ++v, ++root, out += 32 * lanes) {
             const SegmentTwiddles<lanes_log> twiddles(t.inverse_tree.data(), t.inverse_tree_quotient.data(), root);
             for (int r = 0; r < 32; r += lanes) {
                 Vec x[lanes];
@@ -136,11 +136,11 @@ inline void inverse_transform(const NttTable& t, const InverseScale& scale, cons
 }
 
 inline void ntt_inverse(const NttTable& t, const InverseScale& scale, const u32* in, u32* out) {
-    if (Geometry(t.log_degree).class_stages < 0) return scalar_kernels().ntt_inverse(t, scale, in, out);
+    if (t.log_degree < min_vector_log_degree) return scalar_kernels().ntt_inverse(t, scale, in, out);
     inverse_transform<false>(t, scale, in, out);
 }
 inline void ntt_inverse_centred(const NttTable& t, const InverseScale& scale, const u32* in, i32* out) {
-    if (Geometry(t.log_degree).class_stages < 0) return scalar_kernels().ntt_inverse_centred(t, scale, in, out);
+    if (t.log_degree < min_vector_log_degree) return scalar_kernels().ntt_inverse_centred(t, scale, in, out);
     inverse_transform<true>(t, scale, in, reinterpret_cast<u32*>(out));
 }
 

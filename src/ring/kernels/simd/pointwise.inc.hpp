@@ -65,10 +65,10 @@ inline void square(const Modulus& m, const u32* z0, const u32* z1, u32* d0, u32*
 inline void subtract_scale(const Modulus& m, Factor f, u32 bias, const u32* x, const u32* v, u32* out,
                            std::size_t count) {
     if (!whole_vectors(count)) return scalar_kernels().subtract_scale(m, f, bias, x, v, out, count);
-    const Vec q = broadcast(m.q), constant = broadcast(bias);
+    const Vec q = broadcast(m.q), three_q = broadcast(3 * m.q), constant = broadcast(bias);
     const Twiddle w = broadcast(f);
     for (std::size_t i = 0; i < count; i += lanes) {
-        const Vec difference = sub(add(load(x + i), q), load(v + i));
+        const Vec difference = sub(add(load(x + i), three_q), load(v + i));
         // the product is below 2q and the bias below q: one subtraction of q from the former, one from the sum
         store(out + i, add_mod_q(multiply_full(difference, w, q), constant, q));
     }

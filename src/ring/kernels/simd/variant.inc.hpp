@@ -10,9 +10,21 @@ namespace obscura::ring {
 namespace {
 
 constexpr Kernels vector_kernels(const char* name) {
-    return {name,          8 + lanes_log, ntt_forward,   ntt_inverse, ntt_inverse_centred,
-            scale_centred, scale,         add_rows,      multiply,    square,
-            convert,       quotient,      inner_product, pack_pair,   matrix_product,
+    return {name,
+            min_vector_log_degree,
+            ntt_forward,
+            ntt_inverse,
+            ntt_inverse_centred,
+            scale_centred,
+            scale,
+            add_rows,
+            multiply,
+            square,
+            convert,
+            quotient,
+            inner_product,
+            pack_pair,
+            matrix_product,
             subtract_scale};
 }
 

@@ -1,0 +1,42 @@
+#include "compiler/explain.hpp"
+
+#include <algorithm>
+#include <memory>
+#include <thread>
+
+#include "cli/commands.hpp"
+#include "cli/options.hpp"
+#include "cli/report.hpp"
+#include "plan/plan_file.hpp"
+
+namespace obscura::cli {
+namespace {
+
+struct Options {
+    std::string plan;
+    int threads = 0;
+    ReportTarget json;
+};
+
+void run(const Options& options) {
+    const plan::Plan plan = plan::load_plan(options.plan);
+    compiler::CostModel model;
+    model.threads =
+        options.threads > 0 ? options.threads : static_cast<int>(std::max(1u, std::thread::hardware_concurrency()));
+    const compiler::Explanation explanation = compiler::explain(plan, model);
+    deliver(options.json, Json::parse(compiler::to_json(explanation)), compiler::to_text(explanation));
+}
+
+}  // namespace
+
+void add_explain(CLI::App& app) {
+    CLI::App* command = app.add_subcommand(
+        "explain", "What a plan will take: levels, noise, rotations, seconds, memory, bytes, per layer");
+    const auto options = std::make_shared<Options>();
+    command->add_option("plan", options->plan, "The plan")->required()->type_name("PLAN");
+    add_threads_option(*command, options->threads);
+    add_json_option(*command, options->json);
+    command->callback([options] { run(*options); });
+}
+
+}  // namespace obscura::cli

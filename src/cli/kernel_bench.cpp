@@ -1,0 +1,219 @@
+#include "cli/kernel_bench.hpp"
+
+#include <algorithm>
+#include <chrono>
+#include <cstdlib>
+#include <functional>
+#include <random>
+
+#include "base/error.hpp"
+#include "ckks/key_generation.hpp"
+#include "ckks/key_switch.hpp"
+#include "cli/terminal.hpp"
+#include "ring/primes.hpp"
+
+namespace obscura::cli {
+namespace {
+
+using ring::Kernels;
+using ring::Limb;
+using ring::u32;
+
+constexpr int log_degree = 15;
+constexpr std::size_t degree = 1u << log_degree;
+
+/// Median seconds of a call: a warm-up, then at least five calls and a fifth of a second.
+double median_seconds(const std::function<void()>& call) {
+    using Clock = std::chrono::steady_clock;
+    constexpr double enough_seconds = 0.2;
+    constexpr std::size_t enough_calls = 5;
+    call();
+    std::vector<double> times;
+    for (double total = 0; total < enough_seconds || times.size() < enough_calls; total += times.back()) {
+        if (stop_requested()) throw Error(ErrorCode::cancelled, "stopped");
+        const auto start = Clock::now();
+        call();
+        times.push_back(std::chrono::duration<double>(Clock::now() - start).count());
+    }
+    std::nth_element(times.begin(), times.begin() + static_cast<std::ptrdiff_t>(times.size() / 2), times.end());
+    return times[times.size() / 2];
+}
+
+/// Chooses the variant that a Context made meanwhile takes. Nothing else runs in this process then.
+class ScopedVariant {
+  public:
+    explicit ScopedVariant(const char* name) {
+        if (const char* old = std::getenv(variable)) old_ = old;
+        ::setenv(variable, name, 1);
+    }
+    ~ScopedVariant() { old_.empty() ? ::unsetenv(variable) : ::setenv(variable, old_.c_str(), 1); }
+    ScopedVariant(const ScopedVariant&) = delete;
+    ScopedVariant& operator=(const ScopedVariant&) = delete;
+
+  private:
+    static constexpr const char* variable = "OBSCURA_ISA";
+    std::string old_;
+};
+
+Limb random_limb(ring::LimbPool& pool, u32 q, std::mt19937& random) {
+    Limb limb = pool.take();
+    for (std::size_t i = 0; i < degree; ++i) limb[i] = random() % q;
+    return limb;
+}
+
+class Bench {
+  public:
+    Bench(std::vector<KernelTime>& results, const Kernels& kernels) : results_(results), kernels_(kernels) {}
+
+    /// `work` units of `unit` a call; 0 if there is no useful rate.
+    void time(const std::string& operation, double work, const std::string& unit, const std::function<void()>& call) {
+        const double seconds = median_seconds(call);
+        results_.push_back({kernels_.name, operation, 1e6 * seconds, work / seconds, unit});
+    }
+
+    void ring_kernels();
+    void matrix_product();
+    void key_switching(const ckks::ParametersLiteral& literal, const std::string& scratch_folder);
+
+  private:
+    std::vector<KernelTime>& results_;
+    const Kernels& kernels_;
+    ring::LimbPool pool_{degree};
+    std::mt19937 random_{1};
+};
+
+void Bench::ring_kernels() {
+    constexpr int sources = 7;
+    constexpr int targets = 4;
+    constexpr int digits = 3;
+    const std::vector<u32> primes = ring::ntt_primes(log_degree, sources + targets);
+    const ring::NttTable table = ring::make_ntt_table(log_degree, primes[0]);
+    const ring::Modulus& m = table.modulus;
+    const ring::InverseScale unit = ring::make_inverse_scale(table, 1);
+    std::vector<Limb> limbs;
+    for (int i = 0; i < 2 * sources + targets; ++i) limbs.push_back(random_limb(pool_, m.q, random_));
+
+    time("NTT", 0, "", [&] { kernels_.ntt_forward(table, limbs[0].get(), limbs[1].get()); });
+    time("inverse NTT", 0, "", [&] { kernels_.ntt_inverse(table, unit, limbs[0].get(), limbs[1].get()); });
+    time("square of a ciphertext limb", 0, "", [&] {
+        kernels_.square(m, limbs[0].get(), limbs[1].get(), limbs[2].get(), limbs[3].get(), limbs[4].get(), degree);
+    });
+
+    const u32* digit[digits] = {limbs[0].get(), limbs[1].get(), limbs[2].get()};
+    const u32* key0[digits] = {limbs[3].get(), limbs[4].get(), limbs[5].get()};
+    const u32* key1[digits] = {limbs[6].get(), limbs[7].get(), limbs[8].get()};
+    time("key product, 3 digits", 2.0 * digits * degree, "multiplications/s", [&] {
+        kernels_.inner_product(m, digit, key0, key1, digits, nullptr, nullptr, 0, limbs[9].get(), limbs[10].get(),
+                               degree);
+    });
+
+    // Small values serve as centred sources, and as factors below every prime.
+    std::vector<ring::Modulus> moduli;
+    for (int t = 0; t < targets; ++t)
+        moduli.push_back(ring::make_modulus(primes[static_cast<std::size_t>(sources + t)]));
+    std::vector<const ring::i32*> y;
+    for (int i = 0; i < sources; ++i) {
+        for (std::size_t n = 0; n < degree; ++n) limbs[static_cast<std::size_t>(i)][n] >>= 2;
+        y.push_back(reinterpret_cast<const ring::i32*>(limbs[static_cast<std::size_t>(i)].get()));
+    }
+    std::vector<ring::ConversionTarget> goals;
+    for (int t = 0; t < targets; ++t) {
+        const auto at = static_cast<std::size_t>(t);
+        goals.push_back({&moduli[at], limbs[0].get(), 1, limbs[static_cast<std::size_t>(sources) + at].get()});
+    }
+    time("base conversion, 7 primes to 4", static_cast<double>(sources * targets) * degree, "multiplications/s",
+         [&] { kernels_.convert(y.data(), sources, nullptr, goals.data(), targets, 0, degree); });
+}
+
+/// 144 rows to 16 outputs, a 3x3 convolution of 16 channels, on a piece of evaluation points that fits the caches.
+void Bench::matrix_product() {
+    constexpr int rows = 144;
+    constexpr int outputs = 16;
+    constexpr std::size_t count = 256;
+    const ring::Modulus m = ring::make_modulus(ring::ntt_primes(log_degree, 1)[0]);
+    std::vector<Limb> packed;
+    std::vector<ring::Panel> panels;
+    const Limb a = random_limb(pool_, m.q, random_);
+    const Limb b = random_limb(pool_, m.q, random_);
+    constexpr int pairs_a_limb = degree / (2 * count);
+    for (int pair = 0; pair < rows / 2; ++pair) {
+        const int place = pair % pairs_a_limb;
+        if (place == 0) {
+            packed.push_back(pool_.take());
+            panels.push_back({packed.back().get(), 0});
+        }
+        kernels_.pack_pair(a.get(), b.get(), packed.back().get() + static_cast<std::size_t>(place) * 2 * count, count);
+        ++panels.back().pairs;
+    }
+    std::vector<u32> weights(outputs * rows / 2);
+    for (u32& w : weights) w = (random_() & 0xff) | (random_() & 0xff) << 16;
+    std::vector<Limb> out;
+    std::vector<u32*> outs;
+    for (int o = 0; o < outputs; ++o) {
+        out.push_back(pool_.take());
+        outs.push_back(out.back().get());
+    }
+    time("matrix product, 144 rows to 16", static_cast<double>(rows * outputs) * count, "multiply-adds/s", [&] {
+        kernels_.matrix_product(m, panels.data(), static_cast<int>(panels.size()), weights.data(), outputs, outs.data(),
+                                count);
+    });
+}
+
+void Bench::key_switching(const ckks::ParametersLiteral& literal, const std::string& scratch_folder) {
+    const ScopedVariant variant(kernels_.name);
+    const ckks::Context context{ckks::Parameters(literal)};
+    const ckks::SecretKey secret = ckks::SecretKey::generate(context);
+    const int level = context.levels() - 1;
+    const std::vector<int> steps{static_cast<int>(degree / 32), static_cast<int>(degree - degree / 32)};
+    ckks::EvaluationKeyRequest request{level, {}};
+    for (const int step : steps) request.rotations.emplace_back(step, level);
+    const std::string path = scratch_folder + "/bench.keys";
+    const std::string no_plan(32, '\0');
+    ckks::write_evaluation_keys(context, secret, request, no_plan, path, [](int, int) {});
+    const ckks::EvaluationKeys keys = ckks::load_evaluation_keys(context, request, no_plan, path, pool_);
+    ckks::SwitchScratch scratch(context, pool_);
+
+    // Times do not depend on what is encrypted: uniform residues will do.
+    const auto random_ciphertext = [&] {
+        ckks::Ciphertext ciphertext;
+        for (int t = 0; t < level; ++t) {
+            ciphertext.c0.limbs.push_back(random_limb(pool_, context.prime(t), random_));
+            ciphertext.c1.limbs.push_back(random_limb(pool_, context.prime(t), random_));
+        }
+        return ciphertext;
+    };
+    const ckks::Ciphertext source = random_ciphertext();
+    const auto copy = [&](const ring::Poly& poly) {
+        ring::Poly result = ring::make_poly(pool_, level);
+        for (std::size_t t = 0; t < poly.size(); ++t) std::copy_n(poly[t], degree, result[t]);
+        return result;
+    };
+    // The square consumes its operand; the copy is a few percent of the time.
+    time("square and relinearise, " + std::to_string(level) + " limbs", 0, "", [&] {
+        ckks::square_relinearise(context, keys.relinearisation, {copy(source.c0), copy(source.c1)}, pool_, scratch);
+    });
+    const ckks::Operand operand = ckks::make_operand(context, random_ciphertext(), pool_);
+    time("two hoisted rotations, " + std::to_string(level) + " limbs", 0, "",
+         [&] { ckks::rotate_hoisted(context, keys, operand, steps, pool_, scratch); });
+}
+
+}  // namespace
+
+std::vector<KernelTime> time_kernels(int levels, int special, const std::string& scratch_folder) {
+    const std::vector<u32> primes = ring::ntt_primes(log_degree, levels + special);
+    ckks::ParametersLiteral literal;
+    literal.log_degree = log_degree;
+    literal.special.assign(primes.begin(), primes.begin() + special);
+    literal.chain.assign(primes.begin() + special, primes.end());
+    literal.digit_limbs = special;
+    std::vector<KernelTime> results;
+    for (const Kernels* kernels : ring::available_kernels()) {
+        Bench bench(results, *kernels);
+        bench.ring_kernels();
+        bench.matrix_product();
+        bench.key_switching(literal, scratch_folder);
+    }
+    return results;
+}
+
+}  // namespace obscura::cli

@@ -1,0 +1,20 @@
+#pragma once
+
+#include <string>
+#include <vector>
+
+/// Times of the inner loops on one core, for every kernel variant this processor runs.
+namespace obscura::cli {
+
+struct KernelTime {
+    std::string variant;  ///< "scalar", "avx2" or "avx512"
+    std::string operation;
+    double microseconds = 0;  ///< median of one call
+    double rate = 0;          ///< work a second in `unit`; 0 where the time says it all
+    std::string unit;
+};
+
+/// At N = 2^15 with `levels` + `special` primes. `scratch_folder` holds keys for a moment.
+std::vector<KernelTime> time_kernels(int levels, int special, const std::string& scratch_folder);
+
+}  // namespace obscura::cli

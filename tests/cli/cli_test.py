@@ -1,0 +1,278 @@
+"""The program as its users meet it: exit statuses, messages, files, and the whole job on a toy network.
+
+Run as: cli_test.py PATH_TO_OBSCURA. Needs nothing but Python's standard library.
+"""
+
+import csv
+import json
+import os
+import pathlib
+import random
+import shutil
+import signal
+import stat
+import struct
+import subprocess
+import sys
+import tempfile
+import time
+import unittest
+
+OBSCURA = os.path.abspath(sys.argv.pop(1)) if len(sys.argv) > 1 else "build/obscura"
+DATA = pathlib.Path(__file__).resolve().parents[1] / "data"
+NETWORK = DATA / "tiny-resnet.onnx"  # 8x8 pixels, 2 channels
+IMAGES = 24
+REPORT_FIELDS = [
+    "images", "accuracy_encrypted", "accuracy_plain", "agreement", "logit_error_max", "logit_error_rms",
+    "seconds_total", "seconds_per_image", "threads", "server_peak_bytes", "client_peak_bytes", "key_bytes",
+    "request_bytes", "response_bytes", "ring_degree", "log2_qp", "security_bits",
+]
+
+
+def write_npy(path, shape, data):
+    header = f"{{'descr': '|u1', 'fortran_order': False, 'shape': {tuple(shape)}, }}".encode().ljust(117) + b"\n"
+    pathlib.Path(path).write_bytes(b"\x93NUMPY\x01\x00" + struct.pack("<H", len(header)) + header + data)
+
+
+def obscura(*arguments, folder):
+    return subprocess.run([OBSCURA, *map(str, arguments)], cwd=folder, capture_output=True, text=True, timeout=300)
+
+
+class CommandLine(unittest.TestCase):
+    """What needs no plan."""
+
+    def setUp(self):
+        self.folder = pathlib.Path(tempfile.mkdtemp(prefix="obscura-cli-"))
+        self.addCleanup(shutil.rmtree, self.folder)
+
+    def expect(self, status, text, *arguments):
+        result = obscura(*arguments, folder=self.folder)
+        self.assertEqual(result.returncode, status, result.stderr)
+        self.assertIn(text, result.stdout + result.stderr)
+        return result
+
+    def test_help_documents_the_exit_statuses(self):
+        result = self.expect(0, "Exit status:", "--help")
+        for line in ["0    success", "5    security", "130  interrupted"]:
+            self.assertIn(line, result.stdout)
+        for command in "compile explain simulate keygen encrypt infer decrypt demo bench".split():
+            self.expect(0, "--", command, "--help")
+
+    def test_version(self):
+        self.expect(0, "obscura 0.", "--version")
+
+    def test_wrong_calls_are_status_2(self):
+        self.expect(2, "Subcommands:")
+        self.expect(2, "", "no-such-command")
+        self.expect(2, "required", "explain")
+        self.expect(2, "--no-such-option", "explain", "p", "--no-such-option")
+        self.expect(2, "--secret", "keygen", "p", "--evaluation", "e")
+        self.expect(2, "--threads", "explain", "p", "--threads", "-1")
+        self.expect(2, "--threads", "explain", "p", "--threads", "many")
+        self.expect(2, "", "bench")
+
+    def test_infer_has_no_place_for_a_secret_key(self):
+        self.expect(2, "--secret", "infer", "p", "--evaluation", "e", "--request", "r", "-o", "o", "--secret", "s")
+
+    def test_missing_files_are_status_3(self):
+        self.expect(3, "missing.plan: cannot open", "explain", "missing.plan")
+        self.expect(3, "missing", "compile", NETWORK, "-o", "p", "--calibrate", "missing")
+
+    def test_foreign_files_are_status_4(self):
+        (self.folder / "text.plan").write_text("this is text and certainly not a plan" * 9)
+        self.expect(4, "not an Obscura file", "explain", "text.plan")
+        write_npy(self.folder / "x.npy", (4, 8, 8, 2), bytes(512))
+        (self.folder / "text.onnx").write_text("this is no network")
+        self.expect(4, "text.onnx", "compile", "text.onnx", "-o", "p", "--calibrate", "x.npy")
+
+    def test_unsupported_networks_are_status_6(self):
+        write_npy(self.folder / "x.npy", (4, 8, 8, 2), bytes(512))
+        self.expect(6, "", "compile", DATA / "unsupported.onnx", "-o", "p", "--calibrate", "x.npy")
+        self.assertFalse((self.folder / "p").exists())
+
+
+class WholeJob(unittest.TestCase):
+    """One toy network with insecure parameters, its keys, a request and a response, shared by all tests."""
+
+    @classmethod
+    def setUpClass(cls):
+        cls.folder = pathlib.Path(tempfile.mkdtemp(prefix="obscura-cli-"))
+        cls.addClassCleanup(shutil.rmtree, cls.folder)
+        write_npy(cls.folder / "x.npy", (IMAGES, 8, 8, 2), random.Random(1).randbytes(IMAGES * 128))
+        write_npy(cls.folder / "y.npy", (IMAGES,), bytes(IMAGES))
+        cls.ok("compile", NETWORK, "-o", "net.plan", "--calibrate", "x.npy", "--log-degree", 10, "--insecure-for-tests",
+               "--name", "toy", "--json", "compile.json")
+        cls.ok("keygen", "net.plan", "--secret", "secret.key", "--evaluation", "evaluation.keys", "--json", "keygen.json")
+        cls.ok("encrypt", "net.plan", "--secret", "secret.key", "--images", "x.npy", "-o", "request.ct")
+        cls.ok("infer", "net.plan", "--evaluation", "evaluation.keys", "--request", "request.ct", "-o", "response.ct",
+               "--json", "infer.json", "--threads", 2)
+
+    @classmethod
+    def ok(cls, *arguments):
+        result = obscura(*arguments, folder=cls.folder)
+        if result.returncode != 0:
+            raise AssertionError(f"{arguments[0]} failed ({result.returncode}): {result.stderr}")
+        return result
+
+    def expect(self, status, text, *arguments):
+        result = obscura(*arguments, folder=self.folder)
+        self.assertEqual(result.returncode, status, result.stderr)
+        self.assertIn(text, result.stdout + result.stderr)
+        self.assertEqual(list(self.folder.glob("*.partial")), [])
+        return result
+
+    def load(self, name):
+        return json.loads((self.folder / name).read_text())
+
+    def decrypt(self, *arguments):
+        return self.ok("decrypt", "net.plan", "--secret", "secret.key", "--response", "response.ct", *arguments)
+
+    def test_reports_of_the_steps(self):
+        self.assertEqual(self.load("compile.json")["security_bits"], 0)
+        self.assertEqual(self.load("compile.json")["ring_degree"], 1024)
+        keys = self.load("keygen.json")
+        self.assertEqual(keys["key_bytes"], (self.folder / "evaluation.keys").stat().st_size)
+        self.assertEqual(keys["secret_key_bytes"], (self.folder / "secret.key").stat().st_size)
+        server = self.load("infer.json")
+        self.assertEqual((server["images"], server["threads"]), (IMAGES, 2))
+        self.assertGreater(len(server["layers"]), 2)
+
+    def test_secret_key_is_private(self):
+        self.assertEqual(stat.S_IMODE((self.folder / "secret.key").stat().st_mode), 0o600)
+
+    def test_explain(self):
+        self.assertIn("toy", self.ok("explain", "net.plan").stdout)
+        self.assertIn("layers", json.loads(self.ok("explain", "net.plan", "--json").stdout))
+
+    def test_simulate(self):
+        self.ok("simulate", "net.plan", "--images", "x.npy", "--labels", "y.npy", "--json", "simulate.json")
+        report = self.load("simulate.json")
+        for field in ["accuracy_plain", "accuracy_simulated", "agreement"]:
+            self.assertTrue(0 <= report[field] <= 1)
+
+    def test_decrypted_scores_agree_with_the_plain_network(self):
+        self.decrypt("--images", "x.npy", "--labels", "y.npy", "--json", "decrypt.json", "-o", "scores.csv")
+        report = self.load("decrypt.json")
+        self.assertEqual(report["images"], IMAGES)
+        self.assertGreaterEqual(report["agreement"], 0.9)
+        self.assertLess(report["logit_error_max"], 0.5)
+        self.assertEqual(report["security_bits"], 0)
+        with open(self.folder / "scores.csv", newline="") as file:
+            rows = list(csv.DictReader(file))
+        self.assertEqual(len(rows), IMAGES)
+        hits = sum(row["class"] == "0" for row in rows)
+        self.assertAlmostEqual(report["accuracy_encrypted"], hits / IMAGES)
+        for row in rows:
+            scores = [float(value) for name, value in row.items() if name.startswith("score_")]
+            self.assertEqual(scores.index(max(scores)), int(row["class"]))
+
+    def test_decrypt_as_json_and_with_labels_alone(self):
+        self.decrypt("-o", "scores.json")
+        scores = self.load("scores.json")
+        self.assertEqual(len(scores["images"]), IMAGES)
+        self.assertEqual(len(scores["images"][0]["scores"]), scores["classes"])
+        report = json.loads(self.decrypt("--labels", "y.npy", "--json").stdout)
+        self.assertIn("accuracy_encrypted", report)
+        self.expect(2, ".csv or .json", "decrypt", "net.plan", "--secret", "secret.key", "--response", "response.ct",
+                    "-o", "scores.txt")
+
+    def test_part_of_the_images(self):
+        self.ok("encrypt", "net.plan", "--secret", "secret.key", "--images", "x.npy", "--first", 5, "--count", 3, "-o", "three.ct")
+        self.ok("infer", "net.plan", "--evaluation", "evaluation.keys", "--request", "three.ct", "-o", "three.response")
+        self.ok("decrypt", "net.plan", "--secret", "secret.key", "--response", "three.response", "--first", 5, "-o", "three.csv",
+                "--images", "x.npy", "--json", "three.json")
+        self.assertEqual((self.folder / "three.csv").read_text().splitlines()[1].split(",")[0], "5")
+        self.assertEqual(self.load("three.json")["agreement"], 1)
+        self.expect(2, "only 24", "encrypt", "net.plan", "--secret", "secret.key", "--images", "x.npy", "--first", 20,
+                    "--count", 5, "-o", "none.ct")
+        self.assertFalse((self.folder / "none.ct").exists())
+
+    def test_a_server_refuses_a_secret_key_in_every_place(self):
+        good = {"plan": "net.plan", "evaluation": "evaluation.keys", "request": "request.ct"}
+        for place in good:
+            files = dict(good, **{place: "secret.key"})
+            self.expect(5, "secret key", "infer", files["plan"], "--evaluation", files["evaluation"], "--request",
+                        files["request"], "-o", "refused.ct")
+        self.assertFalse((self.folder / "refused.ct").exists())
+
+    def test_exchanged_files_are_status_4(self):
+        self.expect(4, "evaluation keys is expected", "infer", "net.plan", "--evaluation", "request.ct", "--request",
+                    "request.ct", "-o", "refused.ct")
+        self.expect(4, "secret key is expected", "decrypt", "net.plan", "--secret", "evaluation.keys", "--response", "response.ct")
+
+    def test_damaged_files_are_status_4(self):
+        whole = (self.folder / "request.ct").read_bytes()
+        for name, data in {"cut": whole[:-1], "flipped": whole[:-5] + bytes([whole[-5] ^ 1]) + whole[-4:]}.items():
+            (self.folder / name).write_bytes(data)
+            self.expect(4, name, "infer", "net.plan", "--evaluation", "evaluation.keys", "--request", name, "-o", "refused.ct")
+            self.assertFalse((self.folder / "refused.ct").exists())
+
+    def test_files_of_another_plan_or_key_are_status_4(self):
+        self.ok("compile", NETWORK, "-o", "other.plan", "--calibrate", "x.npy", "--log-degree", 10, "--insecure-for-tests",
+                "--name", "another")
+        self.expect(4, "", "infer", "other.plan", "--evaluation", "evaluation.keys", "--request", "request.ct", "-o", "refused.ct")
+        self.ok("keygen", "net.plan", "--secret", "second.key", "--evaluation", "second.keys")
+        self.expect(4, "", "infer", "net.plan", "--evaluation", "second.keys", "--request", "request.ct", "-o", "refused.ct")
+        self.expect(4, "", "decrypt", "net.plan", "--secret", "second.key", "--response", "response.ct")
+
+    def test_keygen_does_not_overwrite(self):
+        before = (self.folder / "secret.key").read_bytes()
+        result = obscura("keygen", "net.plan", "--secret", "secret.key", "--evaluation", "evaluation.keys", folder=self.folder)
+        self.assertNotEqual(result.returncode, 0)
+        self.assertIn("secret.key", result.stderr)
+        self.assertEqual((self.folder / "secret.key").read_bytes(), before)
+
+    def test_wrong_shape_of_images_is_status_4(self):
+        write_npy(self.folder / "large.npy", (1, 9, 8, 2), bytes(144))
+        self.expect(4, "8", "encrypt", "net.plan", "--secret", "secret.key", "--images", "large.npy", "-o", "none.ct")
+
+    def test_an_interrupted_command_leaves_nothing(self):
+        process = subprocess.Popen(
+            [OBSCURA, "infer", "net.plan", "--evaluation", "evaluation.keys", "--request", "request.ct", "-o", "late.ct"],
+            cwd=self.folder, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, env=dict(os.environ, OBSCURA_ISA="scalar"))
+        time.sleep(0.15)
+        process.send_signal(signal.SIGINT)
+        process.communicate(timeout=120)
+        self.assertEqual(process.returncode, 130)
+        self.assertFalse((self.folder / "late.ct").exists())
+        self.assertEqual(list(self.folder.glob("*.partial")), [])
+
+    def test_every_kernel_variant_finds_the_same_classes(self):
+        self.decrypt("-o", "best.csv")
+        expected = [line.split(",")[1] for line in (self.folder / "best.csv").read_text().splitlines()]
+        for variant in ["scalar", "avx2", "avx512"]:
+            result = subprocess.run(
+                [OBSCURA, "infer", "net.plan", "--evaluation", "evaluation.keys", "--request", "request.ct", "-o", "variant.ct"],
+                cwd=self.folder, capture_output=True, text=True, env=dict(os.environ, OBSCURA_ISA=variant), timeout=300)
+            if result.returncode == 2 and "not available" in result.stderr:
+                continue
+            self.assertEqual(result.returncode, 0, result.stderr)
+            self.ok("decrypt", "net.plan", "--secret", "secret.key", "--response", "variant.ct", "-o", "variant.csv")
+            found = [line.split(",")[1] for line in (self.folder / "variant.csv").read_text().splitlines()]
+            self.assertEqual(found, expected, variant)
+
+    def test_demo_and_bench_report_what_is_promised(self):
+        (self.folder / "x.labels").write_bytes(bytes(IMAGES))
+        self.addCleanup(os.remove, self.folder / "x.labels")
+        self.ok("demo", "--model", "net.plan", "--data", "x.npy", "--calibrate", "x.npy", "--images", 6, "--threads", 1,
+                "--output", "out")
+        report = self.load("out/report.json")
+        self.assertEqual([field for field in REPORT_FIELDS if field not in report], [])
+        self.assertEqual((report["images"], report["threads"], report["ring_degree"]), (6, 1, 1024))
+        self.assertGreater(report["server_peak_bytes"], 1_000_000)
+        self.assertEqual((self.folder / "out/predictions.png").read_bytes()[:8], b"\x89PNG\r\n\x1a\n")
+        self.assertEqual(sorted(os.listdir(self.folder / "out/server")),
+                         ["evaluation.keys", "network.plan", "report.json", "request.ct", "response.ct"])
+        self.ok("bench", "e2e", "--model", "net.plan", "--images", "x.npy", "--calibrate", "x.npy", "--batch", 4, "--threads", 1,
+                "--json", "bench.json", "--quiet")
+        bench = self.load("bench.json")
+        self.assertEqual([field for field in REPORT_FIELDS if field not in bench], [])
+        self.assertEqual(bench["images"], 4)
+
+    def test_a_failing_step_gives_its_status_to_the_demo(self):
+        self.expect(2, "24", "demo", "--model", "net.plan", "--data", "x.npy", "--calibrate", "x.npy", "--images", 100,
+                    "--output", "fails")
+
+
+if __name__ == "__main__":
+    unittest.main()

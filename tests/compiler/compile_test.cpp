@@ -1,0 +1,173 @@
+#include "compiler/compile.hpp"
+
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <cmath>
+#include <nlohmann/json.hpp>
+#include <numeric>
+
+#include "compiler/calibration.hpp"
+#include "compiler/explain.hpp"
+#include "compiler/onnx_fixture.hpp"
+#include "compiler/parameter_choice.hpp"
+#include "compiler/prediction.hpp"
+#include "compiler/simulate.hpp"
+#include "io/scratch.hpp"
+#include "plan/exact_reference.hpp"
+#include "plan/layout.hpp"
+#include "plan/reference.hpp"
+
+namespace obscura::compiler {
+namespace {
+
+using obscura::testing::expect_error;
+using testing::expected;
+using testing::model_path;
+
+CompileOptions toy_options() {
+    CompileOptions options;
+    options.log_degree = 10;
+    options.insecure_for_tests = true;
+    options.threads = 2;
+    return options;
+}
+
+plan::Plan toy_plan(const char* model, int channels, const CompileOptions& options) {
+    return compile(model_path(model), testing::images(expected(model), 8, 8, channels), options);
+}
+
+TEST(Compile, IntegersFollowTheNetwork) {
+    for (const auto& [name, channels] : {std::pair{"tiny-resnet", 2}, std::pair{"tiny-pool", 1}}) {
+        const auto want = expected(name);
+        const plan::Plan plan = toy_plan(name, channels, toy_options());
+        const io::Images images = testing::images(want, 8, 8, channels);
+        for (std::size_t i = 0; i < want.scores.size(); ++i) {
+            const std::size_t pixels = static_cast<std::size_t>(64 * channels);
+            const auto exact =
+                plan::evaluate_exactly(plan, plan::encode_exactly(plan.input, images.pixels.data() + i * pixels));
+            for (std::size_t o = 0; o < exact.scores.size(); ++o)
+                EXPECT_NEAR(exact.scores[o], want.scores[i][o], 0.1) << name << ", image " << i;
+        }
+    }
+}
+
+TEST(Compile, LevelsScalesAndKeysFit) {
+    const CompileOptions options = toy_options();
+    const plan::Plan plan = toy_plan("tiny-resnet", 2, options);
+    EXPECT_EQ(plan.parameters.chain.size(), 7U);
+    EXPECT_TRUE(plan.parameters.insecure_for_tests);
+    EXPECT_EQ(plan.parameters.digit_limbs, 3);
+    EXPECT_EQ(plan.relinearisation_level, 6);
+    EXPECT_EQ(plan.run_length, 8);
+    EXPECT_EQ(plan.layers.back().level, 2);
+    EXPECT_EQ(plan.rotation_keys, plan::required_rotations(plan));
+    EXPECT_GE(plan.calibration_headroom_bits, options.min_headroom_bits);
+    EXPECT_GT(plan.predicted_score_error_rms, 0);
+    for (std::size_t i = 0; i + 1 < plan.layers.size(); ++i) {
+        EXPECT_EQ(plan.layers[i].level, 7 - static_cast<int>(i));
+        EXPECT_GE(headroom_bits(plan, plan.layers[i]), options.min_headroom_bits);
+        const double wanted = i + 2 == plan.layers.size() ? options.last_log_scale : options.log_scale;
+        EXPECT_NEAR(std::log2(plan.layers[i].rms), std::min(wanted, options.log_scale), 0.3);
+    }
+    // Every special prime is larger than every prime of the chain.
+    EXPECT_GT(*std::min_element(plan.parameters.special.begin(), plan.parameters.special.end()),
+              *std::max_element(plan.parameters.chain.begin(), plan.parameters.chain.end()));
+}
+
+TEST(Compile, RunsOfAllPixels) {
+    CompileOptions options = toy_options();
+    options.run_length = 64;
+    const plan::Plan plan = toy_plan("tiny-resnet", 2, options);
+    EXPECT_EQ(plan.batch(), 1024);
+    EXPECT_TRUE(plan.rotation_keys.empty());
+}
+
+TEST(Compile, RefusesWhatDoesNotFit) {
+    CompileOptions options = toy_options();
+    options.min_headroom_bits = 40;
+    expect_error(ErrorCode::range, "headroom", [&] { toy_plan("tiny-resnet", 2, options); });
+    options = toy_options();
+    options.insecure_for_tests = false;
+    expect_error(ErrorCode::security, "not secure", [&] { toy_plan("tiny-resnet", 2, options); });
+    options = toy_options();
+    options.run_length = 4;
+    expect_error(ErrorCode::unsupported, "repacking", [&] { toy_plan("tiny-resnet", 2, options); });
+    const io::Images other = testing::images(expected("tiny-pool"), 8, 8, 1);
+    expect_error(ErrorCode::format, "8x8", [&] { compile(model_path("tiny-resnet"), other, toy_options()); });
+}
+
+TEST(ParameterChoice, TakesTheSmallestSecureDegree) {
+    const auto resnet20 = choose_parameters(21, 32, {});
+    EXPECT_EQ(resnet20.log_degree, 15);
+    EXPECT_EQ(resnet20.special.size(), 7U);
+    EXPECT_EQ(resnet20.digit_limbs, 7);
+    EXPECT_EQ(ckks::Parameters(resnet20).security_bits(), 128);
+    EXPECT_EQ(choose_parameters(33, 32, {}).log_degree, 16);
+    EXPECT_GE(choose_parameters(3, 1 << 14, {}).log_degree, 14) << "room for every tile";
+    expect_error(ErrorCode::security, "do not fit", [] { choose_parameters(120, 32, {}); });
+}
+
+TEST(Calibration, RolledImagesMoveByRows) {
+    io::Images images{1, 3, 2, 1, {0, 1, 2, 3, 4, 5}, {}};
+    EXPECT_EQ(rolled(images, 1).pixels, (std::vector<std::uint8_t>{2, 3, 4, 5, 0, 1}));
+    EXPECT_EQ(rolled(images, 0).pixels, images.pixels);
+}
+
+TEST(Explain, CountsAndReports) {
+    const plan::Plan plan = toy_plan("tiny-resnet", 2, toy_options());
+    const Explanation explanation = explain(plan);
+    ASSERT_EQ(explanation.layers.size(), plan.layers.size());
+    EXPECT_EQ(explanation.layers[0].ciphertexts_in, 2 * 8);
+    EXPECT_EQ(explanation.layers[0].ciphertexts_out, 4 * 8);
+    EXPECT_EQ(explanation.layers[0].rows, 18);
+    EXPECT_GT(explanation.seconds, 0);
+    // One polynomial of 7 limbs for each of the 16 input ciphertexts, 30 bits a residue.
+    EXPECT_EQ(explanation.request_bytes, 16U * 7U * 1024U * 30U / 8U);
+    EXPECT_EQ(explanation.response_bytes, 3U * 2U * 2U * 1024U * 30U / 8U);
+    EXPECT_EQ(nlohmann::json::parse(to_json(explanation)).at("layers").size(), plan.layers.size());
+    EXPECT_NE(to_text(explanation).find("NOT SECURE"), std::string::npos);
+}
+
+TEST(Simulate, ReportsAccuracyAndAgreement) {
+    const plan::Plan plan = toy_plan("tiny-resnet", 2, toy_options());
+    io::Images images = testing::images(expected("tiny-resnet"), 8, 8, 2);
+    ThreadPool pool(1);
+    const plan::PlainNetwork network(plan::real_network(plan));
+    for (const int best : plan::best_classes(network.scores(images, pool), 3))
+        images.labels.push_back(static_cast<std::uint8_t>(best));
+    const Simulation simulation = simulate(plan, images, 1, 1);
+    EXPECT_EQ(simulation.images, 4);
+    EXPECT_EQ(simulation.accuracy_plain, 1);
+    EXPECT_EQ(simulation.agreement, 1);
+    EXPECT_GT(simulation.score_error_rms, 0);
+    images.labels.clear();
+    EXPECT_TRUE(nlohmann::json::parse(to_json(simulate(plan, images, 1, 1))).at("accuracy_plain").is_null());
+}
+
+/// The bundled network on bundled images: quantisation must cost next to nothing.
+TEST(Compile, BundledNetworkKeepsItsAccuracy) {
+    const std::string root = OBSCURA_SOURCE_DIR;
+    const io::Images calibration = io::load_images(root + "/data/cifar10-calibration.webp", 32);
+    const io::Images test = io::slice(io::load_images(root + "/data/cifar10-test-1024.webp", 32), 0, 256);
+    CompileOptions options;
+    const plan::Plan plan = compile(root + "/models/resnet20-cifar10.onnx", calibration, options);
+    EXPECT_EQ(ckks::Parameters(plan.parameters).security_bits(), 128);
+    plan::RealNetwork real = import_network(root + "/models/resnet20-cifar10.onnx");
+    normalise_input(real, calibration);
+    ThreadPool pool(0);
+    const auto exact = plan::best_classes(plan::PlainNetwork(real).scores(test, pool), 10);
+    const auto quantised = plan::best_classes(plan::PlainNetwork(plan::real_network(plan)).scores(test, pool), 10);
+    int same = 0;
+    int right = 0;
+    for (std::size_t i = 0; i < exact.size(); ++i) {
+        same += exact[i] == quantised[i] ? 1 : 0;
+        right += quantised[i] == test.labels[i] ? 1 : 0;
+    }
+    EXPECT_GE(same, 251) << "of 256";
+    EXPECT_GE(right, 205) << "of 256";
+    EXPECT_GE(simulate(plan, test, 1, 0).agreement, 0.98);
+}
+
+}  // namespace
+}  // namespace obscura::compiler

@@ -1,0 +1,88 @@
+#include "compiler/rounding.hpp"
+
+#include <gtest/gtest.h>
+
+#include <cmath>
+#include <random>
+
+namespace obscura::compiler {
+namespace {
+
+constexpr std::size_t columns = 48;
+constexpr std::size_t count = 2000;
+
+/// Inputs that share a few common causes, as neighbouring pixels do, with positive means as squares have.
+std::vector<float> correlated_samples(unsigned seed) {
+    std::mt19937 random(seed);
+    std::normal_distribution<float> normal;
+    std::vector<float> mixing(columns * 8);
+    for (float& value : mixing) value = normal(random);
+    std::vector<float> samples;
+    for (std::size_t s = 0; s < count; ++s) {
+        float causes[8];
+        for (float& cause : causes) cause = normal(random);
+        for (std::size_t k = 0; k < columns; ++k) {
+            float value = 5 + 0.3F * normal(random);
+            for (std::size_t c = 0; c < 8; ++c) value += mixing[k * 8 + c] * causes[c];
+            samples.push_back(1e12F * value);
+        }
+    }
+    return samples;
+}
+
+/// Variance over the samples of what the rounding changes in the product.
+double product_error(const std::vector<float>& samples, const std::vector<double>& exact,
+                     const std::vector<double>& rounded) {
+    double sum = 0;
+    double squares = 0;
+    for (std::size_t s = 0; s < count; ++s) {
+        double error = 0;
+        for (std::size_t k = 0; k < columns; ++k) error += (rounded[k] - exact[k]) * samples[s * columns + k];
+        sum += error;
+        squares += error * error;
+    }
+    return squares / count - sum * sum / (count * count);
+}
+
+TEST(CompensatedRounding, ChangesProductsLessThanPlainRounding) {
+    const std::vector<float> samples = correlated_samples(1);
+    ThreadPool pool(2);
+    const CompensatedRounding rounding(samples, columns, pool);
+    std::mt19937 random(2);
+    std::uniform_real_distribution<double> uniform(-20, 20);
+    double plain = 0;
+    double compensated = 0;
+    for (int row = 0; row < 20; ++row) {
+        std::vector<double> exact(columns);
+        for (double& weight : exact) weight = uniform(random);
+        std::vector<double> nearest = exact;
+        for (double& weight : nearest) weight = std::round(weight);
+        const std::vector<double> rounded = rounding.round(exact);
+        for (std::size_t k = 0; k < columns; ++k) {
+            EXPECT_EQ(rounded[k], std::round(rounded[k]));
+            EXPECT_LT(std::abs(rounded[k] - exact[k]), 10);
+        }
+        plain += product_error(samples, exact, nearest);
+        compensated += product_error(samples, exact, rounded);
+    }
+    EXPECT_LT(compensated, 0.1 * plain);
+}
+
+TEST(CompensatedRounding, IsPlainRoundingForIndependentInputs) {
+    std::mt19937 random(3);
+    std::normal_distribution<float> normal;
+    std::vector<float> samples(100000 * 3);
+    for (float& value : samples) value = normal(random);
+    ThreadPool pool(1);
+    const CompensatedRounding rounding(std::move(samples), 3, pool);
+    EXPECT_EQ(rounding.round({1.3, -2.6, 7.1}), (std::vector<double>{1, -3, 7}));
+}
+
+TEST(CompensatedRounding, SurvivesConstantInputs) {
+    ThreadPool pool(1);
+    const CompensatedRounding rounding(std::vector<float>(40, 3.0F), 4, pool);
+    EXPECT_EQ(rounding.round({0.6, 1.2, -0.7, 0}), (std::vector<double>{1, 1, -1, 0}));
+}
+
+}  // namespace
+}  // namespace obscura::compiler

@@ -1,0 +1,140 @@
+#include "plan/layout.hpp"
+
+#include <gtest/gtest.h>
+#include <rapidcheck/gtest.h>
+
+#include <algorithm>
+#include <map>
+#include <set>
+
+#include "base/error.hpp"
+#include "plan/toy_plan.hpp"
+
+namespace obscura::plan {
+namespace {
+
+/// Every slot of every column holds the number of a pixel and image, or nothing.
+using Slots = std::vector<std::vector<std::pair<int, int>>>;
+
+Slots fill(const Layout& layout) {
+    const auto slots = static_cast<std::size_t>(layout.tiles * layout.batch);
+    Slots result(static_cast<std::size_t>(layout.columns()), std::vector<std::pair<int, int>>(slots, {-1, -1}));
+    for (int pixel = 0; pixel < layout.pixels(); ++pixel)
+        for (int image = 0; image < layout.batch; ++image) {
+            auto& slot = result[static_cast<std::size_t>(layout.column(pixel))]
+                               [static_cast<std::size_t>(layout.slot(pixel, image))];
+            EXPECT_EQ(slot.first, -1) << "two pixels in one slot";
+            slot = {pixel, image};
+        }
+    return result;
+}
+
+/// By definition: rotating the located column must put every output pixel's neighbour into its slot.
+void check_locate(const Layout& source, int stride, Tap tap) {
+    const Layout output = strided(source, stride);
+    const Slots slots = fill(source);
+    const int all = source.tiles * source.batch;
+    for (int y = 0; y < output.height; ++y)
+        for (int x = 0; x < output.width; ++x) {
+            const int pixel = y * output.width + x;
+            const auto at = locate(source, output, stride, output.column(pixel), tap);
+            int wanted = (stride * y + tap.dy) * source.width + stride * x + tap.dx;
+            wanted = (wanted % source.pixels() + source.pixels()) % source.pixels();
+            for (int image = 0; image < output.batch; image += std::max(1, output.batch - 1)) {
+                const int from = (output.slot(pixel, image) + at.tile_shift * source.batch) % all;
+                const auto& found = slots[static_cast<std::size_t>(at.column)][static_cast<std::size_t>(from)];
+                ASSERT_EQ(found, std::make_pair(wanted, image)) << "pixel " << pixel;
+            }
+        }
+}
+
+RC_GTEST_PROP(Layout, LocatesEveryNeighbour, ()) {
+    const int log_height = *rc::gen::inRange(1, 5);
+    const int log_width = *rc::gen::inRange(1, 5);
+    const int log_run = *rc::gen::inRange(0, log_height + log_width + 1);
+    const int log_slots = *rc::gen::inRange(log_height + log_width - log_run, 11);
+    Layout layout = input_layout(1 << log_height, 1 << log_width, 1 << log_run, log_slots);
+    // A few strided layers first, so that gaps appear.
+    for (int i = *rc::gen::inRange(0, 3); i > 0 && layout.height > 1 && layout.width > 1 && layout.run >= layout.width;
+         --i)
+        layout = strided(layout, 2);
+    const bool may_stride = layout.height > 1 && layout.width > 1 && layout.run >= layout.width;
+    const int stride = may_stride ? *rc::gen::inRange(1, 3) : 1;
+    const Tap tap{*rc::gen::inRange(-3, 4), *rc::gen::inRange(-3, 4)};
+    check_locate(layout, stride, tap);
+}
+
+TEST(Layout, CountsTilesAndImages) {
+    const Layout rows = input_layout(32, 32, 32, 15);
+    EXPECT_EQ(rows.tiles, 32);
+    EXPECT_EQ(rows.batch, 1024);
+    EXPECT_EQ(rows.valid_tiles(), 32);
+    const Layout half = strided(rows, 2);
+    EXPECT_EQ(half, (Layout{16, 16, 16, 2, 1024, 32}));
+    EXPECT_EQ(half.valid_tiles(), 16);
+    EXPECT_EQ(strided(half, 2), (Layout{8, 8, 8, 4, 1024, 32}));
+    const Layout whole = input_layout(32, 32, 1024, 15);
+    EXPECT_EQ(whole.batch, 32768);
+    EXPECT_EQ(strided(whole, 2), (Layout{16, 16, 256, 1, 32768, 1}));
+    const Layout two_rows = strided(input_layout(32, 32, 64, 15), 2);
+    EXPECT_EQ(two_rows, (Layout{16, 16, 16, 1, 2048, 16}));
+}
+
+TEST(Layout, RefusesWhatItCannotHold) {
+    EXPECT_THROW(input_layout(32, 32, 48, 15), Error);
+    EXPECT_THROW(input_layout(32, 32, 2048, 15), Error);
+    EXPECT_THROW(input_layout(24, 32, 32, 15), Error) << "24 tiles";
+    EXPECT_THROW(input_layout(32, 32, 1, 9), Error) << "more tiles than slots";
+    EXPECT_THROW(strided(input_layout(32, 32, 16, 15), 2), Error) << "repacking";
+    EXPECT_THROW(strided(input_layout(32, 32, 32, 15), 3), Error);
+}
+
+TEST(Layout, HeadStepsSumEveryTile) {
+    for (const Layout& layout :
+         {input_layout(8, 8, 8, 10), strided(input_layout(8, 8, 8, 10), 2), input_layout(8, 8, 64, 10)}) {
+        std::vector<int> values(static_cast<std::size_t>(layout.tiles * layout.batch));
+        int total = 0;
+        for (int tile = 0; tile < layout.tiles; tile += layout.gap) {
+            values[static_cast<std::size_t>(tile * layout.batch)] = tile * tile + 1;
+            total += tile * tile + 1;
+        }
+        for (const int step : head_steps(layout)) {
+            const std::vector<int> before = values;
+            for (std::size_t j = 0; j < values.size(); ++j)
+                values[j] += before[(j + static_cast<std::size_t>(step)) % values.size()];
+        }
+        for (int tile = 0; tile < layout.tiles; tile += layout.gap)
+            EXPECT_EQ(values[static_cast<std::size_t>(tile * layout.batch)], total);
+    }
+}
+
+TEST(Layout, RequiredRotationsAreThoseOfLocateAndHead) {
+    const Plan plan = testing::toy_plan();
+    const std::vector<Layout> all = layouts(plan);
+    std::map<int, int> expected;
+    for (std::size_t i = 0; i < plan.layers.size(); ++i) {
+        const Layer& layer = plan.layers[i];
+        for (const Operand& operand : layer.operands)
+            for (int column = 0; column < all[i + 1].columns(); ++column)
+                for (const Tap& tap : operand.taps) {
+                    const Layout& source = all[static_cast<std::size_t>(operand.source + 1)];
+                    const auto at = locate(source, all[i + 1], operand.stride, column, tap);
+                    if (at.tile_shift > 0)
+                        expected[at.tile_shift * source.batch] =
+                            std::max(expected[at.tile_shift * source.batch], layer.level);
+                }
+        if (layer.finish == Finish::head)
+            for (const int step : head_steps(all[i + 1])) expected[step] = std::max(expected[step], layer.level);
+    }
+    std::map<int, int> found;
+    for (const auto& key : required_rotations(plan)) {
+        EXPECT_GT(key.step, 0);
+        EXPECT_LT(key.step, 1 << plan.parameters.log_degree);
+        found[key.step] = key.level;
+    }
+    EXPECT_EQ(found, expected);
+    EXPECT_GT(found.size(), 2U);
+}
+
+}  // namespace
+}  // namespace obscura::plan

@@ -1,0 +1,99 @@
+"""Padding, activations, folding and ONNX: every form of a network computes the same."""
+
+import numpy as np
+from onnx.reference import ReferenceEvaluator
+import pytest
+import torch
+
+from obscura_train.activations import make_activation
+from obscura_train.errors import UserError
+from obscura_train.export import export_onnx
+from obscura_train.folded import BoundedSquare, FoldedResNet
+from obscura_train.networks import NetworkSpec, build
+from obscura_train.padding import raster_pad
+from obscura_train.range_control import RangeControl
+
+SIDE = 16
+
+
+def trained_like(spec: NetworkSpec):
+    """A network whose statistics fit: a few passes in training mode."""
+    torch.manual_seed(3)
+    network = build(spec)
+    for _ in range(20):
+        network(torch.randint(0, 256, (16, 3, SIDE, SIDE)).float())
+    return network.eval()
+
+
+def test_raster_pad_is_the_cyclic_raster_neighbour():
+    height, width = 3, 4
+    pixels = torch.arange(height * width, dtype=torch.float32).view(1, 1, height, width)
+    padded = raster_pad(pixels)
+    for y in range(-1, height + 1):
+        for x in range(-1, width + 1):
+            assert padded[0, 0, y + 1, x + 1] == (y * width + x) % (height * width)
+
+
+def test_raster_pad_gradient():
+    assert torch.autograd.gradcheck(raster_pad, torch.randn(2, 2, 3, 4, dtype=torch.float64, requires_grad=True))
+
+
+@pytest.mark.parametrize("kind", ["hermite", "quadratic"])
+def test_evaluation_is_the_training_curve_by_running_statistics(kind):
+    torch.manual_seed(0)
+    activation, z = make_activation(kind, 3), 2 * torch.randn(64, 3, 8, 8) + 0.5
+    for _ in range(200):
+        expected = activation(z)
+    torch.testing.assert_close(activation.eval()(z), expected, rtol=1e-2, atol=1e-2)
+    a, shift, k = (t.view(1, -1, 1, 1) for t in activation.completed_square())
+    torch.testing.assert_close(a * (z + shift) ** 2 + k, activation(z))
+
+
+def test_bounded_square_clamps_and_sends_the_peak_gradient_to_the_largest_value():
+    v = torch.tensor([[[[1.0, -6.0]]], [[[2.0, 3.0]]]], requires_grad=True)
+    square, peak = BoundedSquare.apply(v, torch.tensor([1.0]), 4.0, 5.0)
+    assert square.flatten().tolist() == [1, 25, 4, 9] and peak.tolist() == [6, 3]
+    (square.sum() + 10 * peak.sum()).backward()
+    assert v.grad.flatten().tolist() == [2, -10, 4, 6]  # the peak within the limit passes nothing
+
+
+@pytest.mark.parametrize("activation", ["hermite", "quadratic"])
+def test_folded_form_agrees_in_value_and_gradient(activation):
+    network = trained_like(NetworkSpec(classes=5, activation=activation))
+    control = RangeControl(network, limit=1.5, clamp=2.5)
+    control.clamping = True
+    pixels = torch.randint(0, 256, (6, 3, SIDE, SIDE)).float()
+    results = []
+    for form in (network, FoldedResNet(network, control)):
+        network.zero_grad()
+        logits, peaks = form(pixels), control.take_peaks()
+        (logits.square().sum() + control.penalty(peaks)).backward()
+        results.append((logits, peaks, [parameter.grad.clone() for parameter in network.parameters()]))
+    torch.testing.assert_close(results[0][0], results[1][0], rtol=1e-3, atol=1e-4)
+    torch.testing.assert_close(results[0][1], results[1][1], rtol=1e-3, atol=1e-4)
+    for plain, folded in zip(results[0][2], results[1][2]):
+        assert (plain - folded).norm() <= 1e-2 * plain.norm() + 1e-4
+
+
+@pytest.mark.parametrize("spec", [NetworkSpec(classes=5), NetworkSpec(classes=5, activation="quadratic", padding="zeros"),
+                                  NetworkSpec(classes=5, activation="relu"), NetworkSpec("vgg11", classes=5)], ids=str)
+def test_onnx_agrees(spec, tmp_path):
+    network = trained_like(spec)
+    model = export_onnx(tmp_path / "net.onnx", spec, [network], SIDE, ("a", "b"))
+    pixels = np.random.default_rng(5).integers(0, 256, (3, 3, SIDE, SIDE)).astype(np.float32)
+    exported = ReferenceEvaluator(model).run(["logits"], {"image": pixels})[0]
+    with torch.no_grad():
+        expected = network(torch.from_numpy(pixels)).numpy()
+    np.testing.assert_allclose(exported, expected, rtol=1e-3, atol=1e-3 * np.abs(expected).max())
+
+
+def test_ensemble_is_the_mean(tmp_path):
+    spec = NetworkSpec(classes=4)
+    members = [trained_like(spec), build(spec).eval()]
+    model = export_onnx(tmp_path / "both.onnx", spec, members, SIDE)  # raises unless it is the mean of the logits
+    assert sum(node.op_type == "Gemm" for node in model.graph.node) == 2
+
+
+def test_names_of_networks_are_checked():
+    with pytest.raises(UserError, match="resnet21.*known.*resnet20"):
+        NetworkSpec("resnet21")

@@ -1,0 +1,150 @@
+#include <gmp.h>
+#include <gtest/gtest.h>
+
+#include "ring_test_support.hpp"
+
+/// Base conversion against integers of any size: x in (-Q/2, Q/2) is given by y_i = x (Q/q_i)^-1 mod q_i, centred, and
+/// x = sum_i y_i (Q/q_i) - v Q with v = round(sum_i y_i / q_i).
+namespace obscura::ring {
+namespace {
+
+class Integer {
+  public:
+    Integer() { mpz_init(v_); }
+    explicit Integer(u32 x) { mpz_init_set_ui(v_, x); }
+    Integer(const Integer& o) { mpz_init_set(v_, o.v_); }
+    Integer& operator=(const Integer& o) {
+        mpz_set(v_, o.v_);
+        return *this;
+    }
+    ~Integer() { mpz_clear(v_); }
+    mpz_ptr get() { return v_; }
+    mpz_srcptr get() const { return v_; }
+    u32 mod(u32 q) const { return static_cast<u32>(mpz_fdiv_ui(v_, q)); }
+
+  private:
+    mpz_t v_;
+};
+
+struct Conversion {
+    std::vector<u32> sources, targets;
+    Integer product;
+    std::vector<Integer> values;
+    std::vector<Words<i32>> digits;
+
+    Conversion(int source_count, int target_count, std::size_t count, Random& random) : product(1) {
+        const auto primes = ntt_primes(15, source_count + target_count);
+        sources.assign(primes.begin(), primes.begin() + source_count);
+        targets.assign(primes.begin() + source_count, primes.end());
+        for (const u32 q : sources) mpz_mul_ui(product.get(), product.get(), q);
+        Integer half;
+        mpz_fdiv_q_2exp(half.get(), product.get(), 1);
+        for (const u32 q : sources) {
+            (void)q;
+            digits.emplace_back(count);
+        }
+        for (std::size_t n = 0; n < count; ++n) {
+            Integer x;
+            for (const u32 q : sources) {  // uniform below the product, then centred
+                mpz_mul_ui(x.get(), x.get(), q);
+                mpz_add_ui(x.get(), x.get(), random() % q);
+            }
+            if (n == 0) mpz_set_ui(x.get(), 0);
+            if (n == 1) mpz_set_ui(x.get(), 1);
+            if (n == 2) mpz_sub_ui(x.get(), product.get(), 1);
+            if (mpz_cmp(x.get(), half.get()) > 0) mpz_sub(x.get(), x.get(), product.get());
+            for (std::size_t i = 0; i < sources.size(); ++i) {
+                const u32 q = sources[i], y = mul_mod(x.mod(q), inverse_mod(cofactor(i, q), q), q);
+                digits[i][n] = y > q / 2 ? static_cast<i32>(y) - static_cast<i32>(q) : static_cast<i32>(y);
+            }
+            values.push_back(x);
+        }
+    }
+    /// Q / q_i modulo m.
+    u32 cofactor(std::size_t i, u32 m) const {
+        u32 c = 1;
+        for (std::size_t j = 0; j < sources.size(); ++j)
+            if (j != i) c = mul_mod(c, sources[j] % m, m);
+        return c;
+    }
+    std::vector<const i32*> rows() const {
+        std::vector<const i32*> r;
+        for (const auto& d : digits) r.push_back(d.data());
+        return r;
+    }
+    Words<i32> quotients(const Kernels& k) const {
+        std::vector<i32> reciprocals;
+        for (const u32 q : sources) reciprocals.push_back(static_cast<i32>(((u64{1} << 58) + q / 2) / q));
+        Words<i32> v(values.size());
+        k.quotient(rows().data(), reciprocals.data(), static_cast<int>(sources.size()), v, values.size());
+        return v;
+    }
+    /// One row of words a target; `small` null for the approximate conversion.
+    std::vector<Words<u32>> convert(const Kernels& k, const i32* small) const {
+        std::vector<Modulus> moduli;
+        std::vector<std::vector<u32>> factors;
+        std::vector<Words<u32>> out;
+        for (const u32 t : targets) {
+            moduli.push_back(make_modulus(t));
+            factors.emplace_back();
+            for (std::size_t i = 0; i < sources.size(); ++i)
+                factors.back().push_back(mul_mod(cofactor(i, t), moduli.back().r, t));
+            out.emplace_back(values.size());
+        }
+        std::vector<ConversionTarget> list;
+        for (std::size_t t = 0; t < targets.size(); ++t) {
+            const u32 minus_product = sub_mod(0, product.mod(targets[t]), targets[t]);
+            list.push_back(
+                {&moduli[t], factors[t].data(), mul_mod(minus_product, moduli[t].r, targets[t]), out[t].data()});
+        }
+        k.convert(rows().data(), static_cast<int>(sources.size()), small, list.data(), static_cast<int>(list.size()), 0,
+                  values.size());
+        return out;
+    }
+};
+
+class BaseConversion : public ::testing::TestWithParam<const Kernels*> {
+  protected:
+    static constexpr std::size_t count = 512;
+    const Kernels& k = *GetParam();
+    Random random{11};
+};
+
+TEST_P(BaseConversion, ExactWithTheQuotient) {
+    for (int sources = 1; sources < max_conversion_sources; ++sources) {
+        const Conversion c(sources, 5, count, random);
+        const auto v = c.quotients(k);
+        const auto out = c.convert(k, v.data());
+        for (std::size_t t = 0; t < c.targets.size(); ++t)
+            for (std::size_t n = 0; n < count; ++n) {
+                ASSERT_LT(out[t][n], 3 * static_cast<u64>(c.targets[t]));
+                ASSERT_EQ(out[t][n] % c.targets[t], c.values[n].mod(c.targets[t])) << sources << " sources, word " << n;
+            }
+    }
+}
+
+TEST_P(BaseConversion, ApproximateWithinHalfAProductPerSource) {
+    for (int sources = 1; sources <= max_conversion_sources; ++sources) {
+        const Conversion c(sources, 5, count, random);
+        const auto v = c.quotients(k);
+        const auto out = c.convert(k, nullptr);
+        for (std::size_t n = 0; n < count; ++n) {
+            ASSERT_LE(2 * std::abs(v[n]), sources + 1);
+            Integer x = c.values[n];  // the same multiple of Q too much modulo every target
+            if (v[n] >= 0)
+                mpz_addmul_ui(x.get(), c.product.get(), static_cast<u32>(v[n]));
+            else
+                mpz_submul_ui(x.get(), c.product.get(), static_cast<u32>(-v[n]));
+            for (std::size_t t = 0; t < c.targets.size(); ++t)
+                ASSERT_EQ(out[t][n] % c.targets[t], x.mod(c.targets[t])) << sources << " sources, word " << n;
+        }
+    }
+}
+
+std::string name_of(const ::testing::TestParamInfo<const Kernels*>& info) {
+    return test_name(*info.param);
+}
+INSTANTIATE_TEST_SUITE_P(All, BaseConversion, ::testing::ValuesIn(kernels_under_test()), name_of);
+
+}  // namespace
+}  // namespace obscura::ring
