@@ -1,6 +1,7 @@
 #include <fmt/format.h>
 
 #include <exception>
+#include <filesystem>
 #include <new>
 
 #include "base/error.hpp"
@@ -62,6 +63,9 @@ int main(int argc, char** argv) {
     } catch (const obscura::Error& error) {
         fmt::print(stderr, "obscura: {}\n", error.what());
         return static_cast<int>(error.code());
+    } catch (const std::filesystem::filesystem_error& error) {
+        fmt::print(stderr, "obscura: {}: {}\n", error.path1().string(), error.code().message());
+        return static_cast<int>(ErrorCode::io);
     } catch (const std::bad_alloc&) {
         fmt::print(stderr,
                    "obscura: there is not enough memory; encrypt fewer images at a time or use a machine with more\n");

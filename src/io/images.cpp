@@ -94,10 +94,13 @@ Images load_one_picture(const std::string& path, int tile) {
 
 Images load_folder(const std::string& path) {
     std::vector<std::string> names;
-    for (const auto& entry : std::filesystem::directory_iterator(path)) {
-        const std::string kind = extension(entry.path().string());
-        if (kind == ".png" || kind == ".webp") names.push_back(entry.path().string());
+    std::error_code problem;
+    for (std::filesystem::directory_iterator entry(path, problem), end; !problem && entry != end;
+         entry.increment(problem)) {
+        const std::string kind = extension(entry->path().string());
+        if (kind == ".png" || kind == ".webp") names.push_back(entry->path().string());
     }
+    if (problem) throw Error(ErrorCode::io, fmt::format("{}: cannot list the folder: {}", path, problem.message()));
     if (names.empty()) fail(path, "the folder holds no .png or .webp file");
     std::sort(names.begin(), names.end());
     Images images;

@@ -22,8 +22,8 @@ LimbPool::~LimbPool() {
     for (const auto& [address, bytes] : slabs_) munmap(address, bytes);
 }
 
-void LimbPool::grow() {
-    const std::size_t count = std::max<std::size_t>(1, slab_bytes / (stride_ * 4));
+void LimbPool::grow(std::size_t least_limbs) {
+    const std::size_t count = std::max<std::size_t>({1, slab_bytes / (stride_ * 4), least_limbs});
     const std::size_t bytes = (count * stride_ * 4 + huge_page - 1) / huge_page * huge_page + huge_page;
     void* address = mmap(nullptr, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
     if (address == MAP_FAILED)
@@ -39,11 +39,27 @@ void LimbPool::grow() {
 
 Limb LimbPool::take() {
     std::lock_guard lock(mutex_);
-    if (free_.empty()) grow();
+    if (free_.empty()) grow(1);
     std::uint32_t* limb = free_.back();
     free_.pop_back();
     peak_ = std::max(peak_, ++used_);
     return Limb(limb, Return{this});
+}
+
+void LimbPool::reserve(std::uint64_t limbs, ThreadPool& threads) {
+    std::vector<std::uint32_t*> fresh;
+    {
+        std::lock_guard lock(mutex_);
+        const std::uint64_t there = used_ + free_.size();
+        if (there >= limbs) return;
+        const auto before = static_cast<std::ptrdiff_t>(free_.size());
+        grow(limbs - there);
+        fresh.assign(free_.begin() + before, free_.end());
+    }
+    constexpr std::size_t page_words = 1024;
+    threads.parallel_for(static_cast<std::int64_t>(fresh.size()), [&](std::int64_t i, int) {
+        for (std::size_t w = 0; w < stride_; w += page_words) fresh[static_cast<std::size_t>(i)][w] = 0;
+    });
 }
 
 void LimbPool::put(std::uint32_t* limb) {

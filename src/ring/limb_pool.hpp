@@ -5,6 +5,8 @@
 #include <mutex>
 #include <vector>
 
+#include "base/thread_pool.hpp"
+
 namespace obscura::ring {
 
 /// Hands out aligned blocks of N words, one limb of a polynomial each, and takes them back. A tensor of ciphertexts
@@ -28,12 +30,17 @@ class LimbPool {
     /// Contents are unspecified. Throws Error(resource) when the system has no memory left.
     Limb take();
     std::size_t words() const { return words_; }
+    std::uint64_t limb_bytes() const { return stride_ * 4; }
+    /// Takes memory for at least `limbs` limbs from the system now and touches every page, `threads` at a time: the
+    /// first touch of fresh memory can be far slower than the work itself (virtual machines), and should not hit a
+    /// loop.
+    void reserve(std::uint64_t limbs, ThreadPool& threads);
     std::uint64_t bytes_in_use() const;
     std::uint64_t peak_bytes() const;
 
   private:
     void put(std::uint32_t* limb);
-    void grow();
+    void grow(std::size_t least_limbs);
 
     std::size_t words_;
     std::size_t stride_;

@@ -4,6 +4,7 @@
 #include <cmath>
 
 #include "base/error.hpp"
+#include "tensor/memory_model.hpp"
 
 namespace obscura::runtime {
 
@@ -23,22 +24,6 @@ double cost(const plan::Plan& plan, const plan::Layer& layer, const plan::Layout
     }
     const double outputs = static_cast<double>(output.columns()) * layer.out_channels;
     return inputs + outputs * limbs * (2 + rows / 24);
-}
-
-/// Columns of each map (index 0: the input, i + 1: layer i) that layers from `layer` on read.
-std::vector<bool> columns_read_from(const plan::Plan& plan, const std::vector<plan::Layout>& layouts, int map,
-                                    std::size_t layer) {
-    std::vector<bool> read(static_cast<std::size_t>(layouts[static_cast<std::size_t>(map)].columns()), false);
-    for (std::size_t i = layer; i < plan.layers.size(); ++i)
-        for (const auto& operand : plan.layers[i].operands) {
-            if (operand.source + 1 != map) continue;
-            for (int d = 0; d < layouts[i + 1].columns(); ++d)
-                for (const auto& tap : operand.taps)
-                    read[static_cast<std::size_t>(
-                        plan::locate(layouts[static_cast<std::size_t>(map)], layouts[i + 1], operand.stride, d, tap)
-                            .column)] = true;
-        }
-    return read;
 }
 
 }  // namespace
@@ -63,20 +48,20 @@ std::vector<ckks::Ciphertext> execute(const plan::Plan& plan, const ckks::Contex
         for (const auto& operand : layer.operands) {
             auto& map = maps[static_cast<std::size_t>(operand.source + 1)];
             map.drop_to(layer.level);
-            sources.push_back({&map, columns_read_from(plan, layouts, operand.source + 1, i + 1)});
+            sources.push_back({&map, tensor::columns_read_from(plan, layouts, operand.source + 1, i + 1)});
         }
         maps[i + 1] = engine.run(layer, sources, layouts[i + 1], {}, [&](double fraction) {
             if (progress.cancelled()) throw Error(ErrorCode::cancelled, "interrupted in layer " + layer.name);
             progress.update(done + fraction * costs[i], total, layer.name);
         });
         for (std::size_t m = 0; m <= i; ++m) {
-            const auto read = columns_read_from(plan, layouts, static_cast<int>(m), i + 1);
+            const auto read = tensor::columns_read_from(plan, layouts, static_cast<int>(m), i + 1);
             if (std::none_of(read.begin(), read.end(), [](bool r) { return r; })) maps[m] = {};
         }
         done += costs[i];
         const auto& times = engine.times();
         reports.push_back({layer.name, std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count(),
-                           times.relinearise, times.rotate, times.product, times.finish});
+                           times.relinearise, times.rotate, times.product, times.finish, pool.peak_bytes()});
     }
     progress.update(total, total, "done");
     return std::move(maps.back().pending);

@@ -13,17 +13,19 @@ namespace obscura::runtime {
 struct LayerReport {
     std::string name;
     double seconds = 0;
-    double relinearise_seconds = 0;  ///< squares and their key switching
-    double rotate_seconds = 0;       ///< digits of hoisted rotations
-    double product_seconds = 0;      ///< rotation keys' inner products and the integer matrix product
-    double finish_seconds = 0;       ///< division by P and the last prime
+    double relinearise_seconds = 0;     ///< squares and their key switching
+    double rotate_seconds = 0;          ///< digits of hoisted rotations
+    double product_seconds = 0;         ///< rotation keys' inner products and the integer matrix product
+    double finish_seconds = 0;          ///< division by P and the last prime
+    std::uint64_t peak_limb_bytes = 0;  ///< largest amount of residue memory in use so far
 };
 
 struct InferenceReport {
-    double seconds = 0;                    ///< evaluation, without reading files
-    double load_seconds = 0;               ///< reading and expanding keys and ciphertexts
-    std::uint64_t peak_limb_bytes = 0;     ///< largest amount of residue memory in use
-    std::uint64_t peak_process_bytes = 0;  ///< peak resident set of the process
+    double seconds = 0;                      ///< evaluation, without reading files and reserving memory
+    double load_seconds = 0;                 ///< reading and expanding keys and ciphertexts, reserving memory
+    std::uint64_t peak_limb_bytes = 0;       ///< largest amount of residue memory in use
+    std::uint64_t predicted_limb_bytes = 0;  ///< what the memory model said
+    std::uint64_t peak_process_bytes = 0;    ///< peak resident set of the process
     std::uint64_t request_bytes = 0;
     std::uint64_t response_bytes = 0;
     int images = 0;

@@ -58,12 +58,16 @@ class LinearEngine {
 
   private:
     struct Block;
+    struct Panel;
+    struct PieceScratch;
     void prepare_columns(std::vector<LinearSource>& sources, const Block& block);
     void arrange(Block& block);
     void raise_digits(Block& block, const std::vector<int>& targets);
     void multiply(Block& block, const std::vector<int>& targets);
     void multiply_piece(Block& block, std::size_t target, const std::vector<int>& targets, std::size_t begin,
                         int worker);
+    void pack_panel(const Block& block, const Panel& panel, std::size_t target, const std::vector<int>& targets,
+                    std::size_t begin, PieceScratch& scratch);
     void divide_sources(Block& block);
     void divide(Block& block, const std::vector<int>& targets);
     void sum_tiles(std::vector<ckks::Ciphertext>& scores, const plan::Layout& layout);

@@ -9,11 +9,20 @@
 namespace obscura::tensor {
 
 /// One worker's room for a piece of the product.
-struct PieceScratch {
+struct LinearEngine::PieceScratch {
     AlignedWords panels[2];  ///< packed rows of c0 and c1
     AlignedWords rows;       ///< [4][piece] two rows of c0, two of c1
     AlignedWords gathered;   ///< [digits + 1][piece]
     AlignedWords partial;    ///< [out_channels][piece] products to be added
+};
+
+/// Packed rows of one column under one rotation. Output columns are computed in order and most panels serve only a few
+/// neighbours, so a panel is packed just before its first use and its place is reused after its last.
+struct LinearEngine::Panel {
+    std::size_t column = 0;  ///< index into columns
+    int shift = 0;
+    std::size_t offset = 0;  ///< its place: pairs before it
+    const ckks::RotationKey* key = nullptr;
 };
 
 /// A block of output columns of a layer while it is computed.
@@ -42,15 +51,9 @@ struct LinearEngine::Block {
     };
     std::vector<Column> columns;
 
-    /// Packed rows of one column under one rotation.
-    struct Panel {
-        std::size_t column = 0;  ///< index into columns
-        int shift = 0;
-        std::size_t offset = 0;  ///< pairs before it
-        const ckks::RotationKey* key = nullptr;
-    };
     std::vector<Panel> panels;
-    std::size_t total_pairs = 0;
+    std::size_t room_pairs = 0;                           ///< places for panels, in pairs of rows
+    std::vector<std::vector<std::size_t>> packed_before;  ///< [output column - first] panels first used there
 
     /// What one output column multiplies for one half of the ciphertext: panels and their weights.
     struct Row {
@@ -66,6 +69,7 @@ struct LinearEngine::Block {
     std::vector<std::array<ckks::Poly, 2>> sums;    ///< [output column - first][out channel], limbs()
     std::vector<std::array<ckks::Limb, 2>> smalls;  ///< quotients of the division
 
+    void place_panels(const std::map<std::pair<SourceColumn, int>, std::size_t>& panel_of);
     int out_channels() const { return layer.out_channels; }
     const ckks::Operand& operand(const Column& c, int channel) const {
         const auto& map = *sources[static_cast<std::size_t>(c.operand)].map;

@@ -9,16 +9,47 @@ namespace obscura::tensor {
 namespace {
 
 /// Packed rows of a piece should stay in the second-level cache.
-constexpr std::size_t panel_bytes = std::size_t{256} << 10;
+constexpr std::size_t panel_bytes = std::size_t{336} << 10;
 constexpr std::size_t smallest_piece = 16;
 
 enum TargetKind : std::size_t { chain = 0, special = 1 };
 
+using PanelIndex = std::map<std::pair<SourceColumn, int>, std::size_t>;
+
 }  // namespace
+
+void LinearEngine::Block::place_panels(const std::map<std::pair<SourceColumn, int>, std::size_t>& panel_of) {
+    std::vector<int> last_use(panels.size(), -1);
+    packed_before.resize(static_cast<std::size_t>(last - first));
+    for (int d = first; d < last; ++d)
+        for (const auto& term : geometry.terms[static_cast<std::size_t>(d)]) {
+            const auto index = panel_of.at({{term.operand, term.column}, term.shift});
+            if (last_use[index] < 0) packed_before[static_cast<std::size_t>(d - first)].push_back(index);
+            last_use[index] = d;
+        }
+    std::map<std::size_t, std::vector<std::size_t>> vacant;  // by size in pairs
+    for (int d = first; d < last; ++d) {
+        const auto& fresh = packed_before[static_cast<std::size_t>(d - first)];
+        for (const auto index : fresh) {
+            const auto pairs = static_cast<std::size_t>(PackedWeights::pairs(channels(columns[panels[index].column])));
+            auto& places = vacant[pairs];
+            if (places.empty()) {
+                places.push_back(room_pairs);
+                room_pairs += pairs;
+            }
+            panels[index].offset = places.back();
+            places.pop_back();
+        }
+        for (std::size_t index = 0; index < panels.size(); ++index)
+            if (last_use[index] == d)
+                vacant[static_cast<std::size_t>(PackedWeights::pairs(channels(columns[panels[index].column])))]
+                    .push_back(panels[index].offset);
+    }
+}
 
 void LinearEngine::arrange(Block& block) {
     const auto digits = static_cast<std::size_t>(context_.parameters().digits(block.level));
-    std::map<std::pair<SourceColumn, int>, std::size_t> panel_of;
+    PanelIndex panel_of;
     for (std::size_t c = 0; c < block.columns.size(); ++c) {
         const auto& column = block.columns[c];
         for (const int shift : column.shifts) {
@@ -28,10 +59,10 @@ void LinearEngine::arrange(Block& block) {
                     : &keys_.rotation(shift * block.sources[static_cast<std::size_t>(column.operand)].map->layout.batch,
                                       block.level);
             panel_of[{{column.operand, column.column}, shift}] = block.panels.size();
-            block.panels.push_back({c, shift, block.total_pairs, key});
-            block.total_pairs += static_cast<std::size_t>(PackedWeights::pairs(block.channels(column)));
+            block.panels.push_back({c, shift, 0, key});
         }
     }
+    block.place_panels(panel_of);
     for (const std::size_t kind : {chain, special})
         for (std::size_t part = 0; part < 2; ++part)
             for (int d = block.first; d < block.last; ++d) {
@@ -54,11 +85,11 @@ void LinearEngine::arrange(Block& block) {
 
     const std::size_t chunk = context_.degree() / ring::order_chunks;
     block.piece = chunk;
-    while (block.piece > smallest_piece && block.total_pairs * 2 * block.piece * sizeof(u32) * 2 > panel_bytes)
+    while (block.piece > smallest_piece && block.room_pairs * 2 * block.piece * sizeof(u32) * 2 > panel_bytes)
         block.piece /= 2;
     for (int i = 0; i < threads_.size(); ++i) {
         PieceScratch scratch;
-        for (auto& panels : scratch.panels) panels = AlignedWords(block.total_pairs * 2 * block.piece);
+        for (auto& panels : scratch.panels) panels = AlignedWords(block.room_pairs * 2 * block.piece);
         const std::size_t stride = std::max<std::size_t>(block.piece, 16);
         scratch.rows = AlignedWords(4 * stride);
         scratch.gathered = AlignedWords((digits + 1) * stride);
@@ -87,59 +118,15 @@ void LinearEngine::multiply_piece(Block& block, std::size_t target, const std::v
     const auto limb = static_cast<std::size_t>(t);
     const auto& m = context_.modulus(t);
     const TargetKind kind = t < context_.levels() ? chain : special;
-    const auto digits = static_cast<std::size_t>(context_.parameters().digits(block.level));
-    const std::size_t own = limb / static_cast<std::size_t>(context_.parameters().digit_limbs());
-    const std::size_t chunk = context_.degree() / ring::order_chunks, piece = block.piece,
-                      stride = std::max<std::size_t>(piece, 16);
-    const ring::Factor special_product = ring::make_factor(context_.special_product(t), m.q);
+    const std::size_t piece = block.piece, stride = std::max<std::size_t>(piece, 16);
     auto& scratch = block.piece_scratch[static_cast<std::size_t>(worker)];
-
-    for (const auto& panel : block.panels) {
-        const auto& column = block.columns[panel.column];
-        const int channels = block.channels(column);
-        for (int c = 0; c < channels; c += 2) {
-            const u32* rows[2][2] = {};  // [c0 or c1][channel of the pair]
-            for (int i = 0; i < 2 && c + i < channels; ++i) {
-                const auto at = static_cast<std::size_t>(i);
-                const Limb* raised = column.raised.data() + static_cast<std::size_t>(c + i) * digits * targets.size();
-                const u32* c0 = block.operand(column, c + i).extended0[limb];
-                u32* out0 = scratch.rows.data() + at * stride;
-                u32* out1 = scratch.rows.data() + (2 + at) * stride;
-                if (panel.shift == 0) {
-                    rows[0][at] = c0 == nullptr ? nullptr : c0 + begin;
-                    if (kind == chain) {
-                        k.scale(m, special_product, raised[own * targets.size() + target].get() + begin, out1, piece);
-                        rows[1][at] = out1;
-                    }
-                    continue;
-                }
-                const auto& rotation = *panel.key;
-                std::array<const u32*, ring::max_inner_digits> d_ptr, b_ptr, a_ptr;
-                for (std::size_t d = 0; d < digits; ++d) {
-                    d_ptr[d] = rotation.automorphism.gather(raised[d * targets.size() + target].get(), begin, piece,
-                                                            chunk, scratch.gathered.data() + d * stride);
-                    b_ptr[d] = rotation.key.b[d][limb] + begin;
-                    a_ptr[d] = rotation.key.a[d][limb] + begin;
-                }
-                if (c0 != nullptr)
-                    c0 = rotation.automorphism.gather(c0, begin, piece, chunk,
-                                                      scratch.gathered.data() + digits * stride);
-                k.inner_product(m, d_ptr.data(), b_ptr.data(), a_ptr.data(), static_cast<int>(digits), c0, nullptr, m.r,
-                                out0, out1, piece);
-                rows[0][at] = out0;
-                rows[1][at] = out1;
-            }
-            const std::size_t offset = (panel.offset + static_cast<std::size_t>(c / 2)) * 2 * piece;
-            for (std::size_t part = 0; part < 2; ++part)
-                if (rows[part][0] != nullptr)
-                    k.pack_pair(rows[part][0], rows[part][1], scratch.panels[part].data() + offset, piece);
-        }
-    }
 
     std::vector<ring::Panel> list;
     std::vector<u32*> outs(static_cast<std::size_t>(block.out_channels()));
-    for (std::size_t part = 0; part < 2; ++part)
-        for (std::size_t d = 0; d < block.rows[kind][part].size(); ++d) {
+    for (std::size_t d = 0; d < block.packed_before.size(); ++d) {
+        for (const auto index : block.packed_before[d])
+            pack_panel(block, block.panels[index], target, targets, begin, scratch);
+        for (std::size_t part = 0; part < 2; ++part) {
             const auto& row = block.rows[kind][part][d];
             const bool add = block.sum_columns && (block.continues || d > 0);
             list.clear();
@@ -164,6 +151,60 @@ void LinearEngine::multiply_piece(Block& block, std::size_t target, const std::v
                     k.add(m.q, sum, outs[o], sum, piece);
                 }
         }
+    }
+}
+
+void LinearEngine::pack_panel(const Block& block, const Panel& panel, std::size_t target,
+                              const std::vector<int>& targets, std::size_t begin, PieceScratch& scratch) {
+    const auto& k = context_.kernels();
+    const int t = targets[target];
+    const auto limb = static_cast<std::size_t>(t);
+    const auto& m = context_.modulus(t);
+    const bool is_chain = t < context_.levels();
+    const auto digits = static_cast<std::size_t>(context_.parameters().digits(block.level));
+    const std::size_t own = limb / static_cast<std::size_t>(context_.parameters().digit_limbs());
+    const std::size_t chunk = context_.degree() / ring::order_chunks, piece = block.piece,
+                      stride = std::max<std::size_t>(piece, 16);
+    const ring::Factor special_product = ring::make_factor(context_.special_product(t), m.q);
+    const auto& column = block.columns[panel.column];
+    const int channels = block.channels(column);
+
+    for (int c = 0; c < channels; c += 2) {
+        const u32* rows[2][2] = {};  // [c0 or c1][channel of the pair]
+        for (int i = 0; i < 2 && c + i < channels; ++i) {
+            const auto at = static_cast<std::size_t>(i);
+            const Limb* raised = column.raised.data() + static_cast<std::size_t>(c + i) * digits * targets.size();
+            const u32* c0 = block.operand(column, c + i).extended0[limb];
+            u32* out0 = scratch.rows.data() + at * stride;
+            u32* out1 = scratch.rows.data() + (2 + at) * stride;
+            if (panel.shift == 0) {
+                rows[0][at] = c0 == nullptr ? nullptr : c0 + begin;
+                if (is_chain) {
+                    k.scale(m, special_product, raised[own * targets.size() + target].get() + begin, out1, piece);
+                    rows[1][at] = out1;
+                }
+                continue;
+            }
+            const auto& rotation = *panel.key;
+            std::array<const u32*, ring::max_inner_digits> d_ptr, b_ptr, a_ptr;
+            for (std::size_t d = 0; d < digits; ++d) {
+                d_ptr[d] = rotation.automorphism.gather(raised[d * targets.size() + target].get(), begin, piece, chunk,
+                                                        scratch.gathered.data() + d * stride);
+                b_ptr[d] = rotation.key.b[d][limb] + begin;
+                a_ptr[d] = rotation.key.a[d][limb] + begin;
+            }
+            if (c0 != nullptr)
+                c0 = rotation.automorphism.gather(c0, begin, piece, chunk, scratch.gathered.data() + digits * stride);
+            k.inner_product(m, d_ptr.data(), b_ptr.data(), a_ptr.data(), static_cast<int>(digits), c0, nullptr, m.r,
+                            out0, out1, piece);
+            rows[0][at] = out0;
+            rows[1][at] = out1;
+        }
+        const std::size_t offset = (panel.offset + static_cast<std::size_t>(c / 2)) * 2 * piece;
+        for (std::size_t part = 0; part < 2; ++part)
+            if (rows[part][0] != nullptr)
+                k.pack_pair(rows[part][0], rows[part][1], scratch.panels[part].data() + offset, piece);
+    }
 }
 
 }  // namespace obscura::tensor

@@ -230,7 +230,7 @@ class WholeJob(unittest.TestCase):
         process = subprocess.Popen(
             [OBSCURA, "infer", "net.plan", "--evaluation", "evaluation.keys", "--request", "request.ct", "-o", "late.ct"],
             cwd=self.folder, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, env=dict(os.environ, OBSCURA_ISA="scalar"))
-        time.sleep(0.15)
+        time.sleep(0.3)
         process.send_signal(signal.SIGINT)
         process.communicate(timeout=120)
         self.assertEqual(process.returncode, 130)

@@ -1,0 +1,144 @@
+#include "tensor/memory_model.hpp"
+
+#include <algorithm>
+
+namespace obscura::tensor {
+
+namespace {
+
+/// A feature map without its data: limbs of every column.
+struct MapSize {
+    int channels = 0;
+    std::vector<std::uint64_t> column_limbs;
+    std::vector<bool> is_ready;
+};
+
+struct Simulation {
+    const plan::Plan& plan;
+    const LinearOptions& options;
+    std::uint64_t fixed = 0;
+    std::vector<MapSize> maps;
+    std::vector<std::uint64_t> peaks;
+
+    std::uint64_t special() const { return plan.parameters.special.size(); }
+    std::uint64_t digits(int level) const {
+        return (static_cast<std::uint64_t>(level) + static_cast<unsigned>(plan.parameters.digit_limbs) - 1) /
+               static_cast<unsigned>(plan.parameters.digit_limbs);
+    }
+    std::uint64_t in_maps() const {
+        std::uint64_t sum = fixed;
+        for (const auto& map : maps)
+            for (const auto limbs : map.column_limbs) sum += limbs;
+        return sum;
+    }
+    void run_layer(std::size_t i, const std::vector<plan::Layout>& layouts);
+};
+
+void Simulation::run_layer(std::size_t i, const std::vector<plan::Layout>& layouts) {
+    const auto& layer = plan.layers[i];
+    const auto& output = layouts[i + 1];
+    const bool rescale = layer.finish == plan::Finish::square, head = layer.finish == plan::Finish::head;
+    const auto level = static_cast<std::uint64_t>(layer.level), result_level = level - (rescale ? 1 : 0);
+    std::vector<plan::Layout> sources;
+    for (const auto& operand : layer.operands) {
+        sources.push_back(layouts[static_cast<std::size_t>(operand.source + 1)]);
+        auto& map = maps[static_cast<std::size_t>(operand.source + 1)];
+        for (std::size_t c = 0; c < map.column_limbs.size(); ++c)
+            if (map.is_ready[c] && map.column_limbs[c] > 0) {
+                const auto most =
+                    static_cast<std::uint64_t>(map.channels) * (2 * level + (operand.source < 0 ? 0 : special()));
+                map.column_limbs[c] = std::min(map.column_limbs[c], most);
+            }
+    }
+    const auto geometry = make_geometry(layer, sources, output);
+    auto& result = maps[i + 1];
+    result.channels = layer.out_channels;
+    const auto outputs = static_cast<std::uint64_t>(layer.out_channels);
+    result.column_limbs.assign(static_cast<std::size_t>(head ? 1 : output.columns()), 0);
+    result.is_ready.assign(result.column_limbs.size(), layer.finish == plan::Finish::none);
+
+    std::uint64_t peak = in_maps();
+    const int size = std::max(1, std::min(options.block_columns, output.columns()));
+    for (int first = 0; first < output.columns(); first += size) {
+        const int last = std::min(output.columns(), first + size);
+        const auto needs = geometry.needs(first, last);
+        std::uint64_t raised = 0;
+        for (const auto& [column, shifts] : needs) {
+            auto& map =
+                maps[static_cast<std::size_t>(layer.operands[static_cast<std::size_t>(column.first)].source + 1)];
+            const auto c = static_cast<std::size_t>(column.second);
+            if (!map.is_ready[c]) {
+                map.is_ready[c] = true;
+                map.column_limbs[c] += static_cast<std::uint64_t>(map.channels) * special();
+            }
+            const bool rotated = shifts.size() > 1 || *shifts.begin() != 0;
+            raised += static_cast<std::uint64_t>(map.channels) * (rotated ? digits(layer.level) : 1) *
+                      static_cast<unsigned>(options.group_limbs);
+        }
+        const auto block_outputs = head ? outputs : static_cast<std::uint64_t>(last - first) * outputs;
+        const auto sums = 2 * block_outputs * (result_level + special() + (rescale ? 1 : 0) + 1);
+        peak = std::max(peak, in_maps() + raised + sums);
+        const auto later = geometry.needs(last, output.columns());
+        for (int d = first; d < last; ++d)
+            if (!head) result.column_limbs[static_cast<std::size_t>(d)] = 2 * outputs * result_level;
+        if (head) result.column_limbs[0] = 2 * outputs * result_level;
+        for (const auto& [column, shifts] : needs) {
+            const int map = layer.operands[static_cast<std::size_t>(column.first)].source + 1;
+            bool needed = columns_read_from(plan, layouts, map, i + 1)[static_cast<std::size_t>(column.second)];
+            for (std::size_t o = 0; o < layer.operands.size(); ++o)
+                needed |= layer.operands[o].source + 1 == map && later.contains({static_cast<int>(o), column.second});
+            if (!needed) maps[static_cast<std::size_t>(map)].column_limbs[static_cast<std::size_t>(column.second)] = 0;
+        }
+    }
+    peaks.push_back(peak);
+    for (std::size_t m = 0; m <= i; ++m) {
+        const auto read = columns_read_from(plan, layouts, static_cast<int>(m), i + 1);
+        if (std::find(read.begin(), read.end(), true) == read.end()) maps[m] = {};
+    }
+}
+
+}  // namespace
+
+std::vector<bool> columns_read_from(const plan::Plan& plan, const std::vector<plan::Layout>& layouts, int map,
+                                    std::size_t layer) {
+    const auto& source = layouts[static_cast<std::size_t>(map)];
+    std::vector<bool> read(static_cast<std::size_t>(source.columns()), false);
+    for (std::size_t i = layer; i < plan.layers.size(); ++i)
+        for (const auto& operand : plan.layers[i].operands) {
+            if (operand.source + 1 != map) continue;
+            for (int d = 0; d < layouts[i + 1].columns(); ++d)
+                for (const auto& tap : operand.taps)
+                    read[static_cast<std::size_t>(
+                        plan::locate(source, layouts[i + 1], operand.stride, d, tap).column)] = true;
+        }
+    return read;
+}
+
+std::uint64_t limb_bytes(const plan::Plan& plan) {
+    return ring::LimbPool(std::size_t{1} << plan.parameters.log_degree).limb_bytes();
+}
+
+std::vector<std::uint64_t> peak_limbs(const plan::Plan& plan, const LinearOptions& options, int threads) {
+    const auto layouts = plan::layouts(plan);
+    Simulation simulation{plan, options, 0, std::vector<MapSize>(plan.layers.size() + 1), {}};
+    const auto special = simulation.special();
+    const auto key = [&](int level) {
+        return 2 * simulation.digits(level) * (static_cast<std::uint64_t>(level) + special);
+    };
+    simulation.fixed = key(plan.relinearisation_level);
+    for (const auto& rotation : plan.rotation_keys) simulation.fixed += key(rotation.level);
+    const auto levels = plan.parameters.chain.size();
+    simulation.fixed +=
+        static_cast<std::uint64_t>(threads) *
+        (2 * levels + simulation.digits(static_cast<int>(levels)) * ckks::SwitchScratch::group + special + 3);
+    auto& input = simulation.maps[0];
+    input.channels = plan.input.channels;
+    input.column_limbs.assign(
+        static_cast<std::size_t>(layouts[0].columns()),
+        2ull * static_cast<unsigned>(plan.input.channels) * static_cast<unsigned>(plan.layers[0].level));
+    input.is_ready.assign(input.column_limbs.size(), true);
+    for (std::size_t i = 0; i < plan.layers.size(); ++i) simulation.run_layer(i, layouts);
+    return simulation.peaks;
+}
+
+}  // namespace obscura::tensor
