@@ -70,19 +70,25 @@ SwitchScratch::SwitchScratch(const Context& context, LimbPool& pool)
     fill(special, static_cast<std::size_t>(context.special_limbs()));
 }
 
-void mod_up(const Context& context, const u32* const* digits, int level, bool plain, std::span<const int> targets,
-            u32* const* out) {
-    for (int d = 0; d < context.parameters().digits(level); ++d) {
-        const auto& conversion = plain ? context.mod_up_plain(d, level) : context.mod_up(d, level);
-        std::array<const i32*, ring::max_conversion_sources> sources;
-        const int begin = context.digit_begin(d), end = context.digit_end(d, level);
-        for (int i = begin; i < end; ++i) sources[static_cast<std::size_t>(i - begin)] = as_signed(digits[i]);
-        u32* const* row = out + static_cast<std::size_t>(d) * targets.size();
-        convert_to(context, conversion, {sources.data(), static_cast<std::size_t>(end - begin)}, nullptr, targets, row);
-        for (std::size_t i = 0; i < targets.size(); ++i)
-            if (row[i] != nullptr && !conversion.factor[static_cast<std::size_t>(targets[i])].empty())
-                context.kernels().ntt_forward(context.table(targets[i]), row[i], row[i]);
-    }
+void mod_up(const Context& context, std::span<const ModUpItem> items, int level, bool plain,
+            std::span<const int> targets) {
+    const int digits = context.parameters().digits(level);
+    for (const auto& item : items)
+        for (int d = 0; d < digits; ++d) {
+            const auto& conversion = plain ? context.mod_up_plain(d, level) : context.mod_up(d, level);
+            std::array<const i32*, ring::max_conversion_sources> sources;
+            const int begin = context.digit_begin(d), end = context.digit_end(d, level);
+            for (int i = begin; i < end; ++i) sources[static_cast<std::size_t>(i - begin)] = as_signed(item.digits[i]);
+            convert_to(context, conversion, {sources.data(), static_cast<std::size_t>(end - begin)}, nullptr, targets,
+                       item.out + static_cast<std::size_t>(d) * targets.size());
+        }
+    for (std::size_t i = 0; i < targets.size(); ++i)
+        for (const auto& item : items)
+            for (int d = 0; d < digits; ++d) {
+                u32* limb = item.out[static_cast<std::size_t>(d) * targets.size() + i];
+                const bool own = targets[i] >= context.digit_begin(d) && targets[i] < context.digit_end(d, level);
+                if (limb != nullptr && !own) context.kernels().ntt_forward(context.table(targets[i]), limb, limb);
+            }
 }
 
 void digit_evaluations(const Context& context, const Poly& digits, int level, int t, u32* out) {
@@ -130,7 +136,8 @@ Operand square_relinearise(const Context& context, const SwitchingKey& key, Ciph
         for (int d = 0; d < digit_count; ++d)
             for (std::size_t i = 0; i < targets.size(); ++i)
                 raised.push_back(scratch.raised[static_cast<std::size_t>(d) * SwitchScratch::group + i].get());
-        mod_up(context, digits.data(), level, true, targets, raised.data());
+        const ModUpItem item{digits.data(), raised.data()};
+        mod_up(context, {&item, 1}, level, true, targets);
         for (std::size_t i = 0; i < targets.size(); ++i) {
             const int t = targets[i];
             const auto limb = static_cast<std::size_t>(t);
@@ -231,7 +238,8 @@ std::vector<Ciphertext> rotate_hoisted(const Context& context, const EvaluationK
         for (int d = 0; d < digit_count; ++d) raised.push_back(scratch.raised[static_cast<std::size_t>(d)].get());
         std::vector<const u32*> digits;
         for (int i = 0; i < level; ++i) digits.push_back(operand.digits1[static_cast<std::size_t>(i)]);
-        mod_up(context, digits.data(), level, false, targets, raised.data());
+        const ModUpItem item{digits.data(), raised.data()};
+        mod_up(context, {&item, 1}, level, false, targets);
         if (t < level)
             digit_evaluations(context, operand.digits1, level, t,
                               raised[static_cast<std::size_t>(t / context.parameters().digit_limbs())]);
@@ -266,7 +274,8 @@ std::vector<Ciphertext> rotate_hoisted(const Context& context, const EvaluationK
             mod_down_sources(context, *part, level, false, scratch.small.get());
             for (int t = 0; t < level; ++t) {
                 const int target[] = {t};
-                mod_down_targets(context, *part, level, false, target, scratch.small.get(), 0, room.data());
+                const ModDownItem item{part, scratch.small.get(), 0, room.data()};
+                mod_down_targets(context, {&item, 1}, level, false, target);
             }
             part->limbs.resize(static_cast<std::size_t>(level));
         }
@@ -289,21 +298,26 @@ void mod_down_sources(const Context& context, Poly& extended, int level, bool re
                context.degree());
 }
 
-void mod_down_targets(const Context& context, Poly& extended, int level, bool rescale, std::span<const int> targets,
-                      const u32* small, i64 bias, u32* const* scratch) {
+void mod_down_targets(const Context& context, std::span<const ModDownItem> items, int level, bool rescale,
+                      std::span<const int> targets) {
     const auto& k = context.kernels();
     const auto& conversion = down_conversion(context, level, rescale);
-    std::vector<const i32*> sources;
-    for (const int t : source_limbs(context, level, rescale))
-        sources.push_back(as_signed(extended[static_cast<std::size_t>(t)]));
-    convert_to(context, conversion, sources, as_signed(small), targets, scratch);
+    const auto limbs = source_limbs(context, level, rescale);
+    std::vector<const i32*> sources(limbs.size());
+    for (const auto& item : items) {
+        for (std::size_t i = 0; i < limbs.size(); ++i)
+            sources[i] = as_signed((*item.extended)[static_cast<std::size_t>(limbs[i])]);
+        convert_to(context, conversion, sources, as_signed(item.small), targets, item.room);
+    }
     for (std::size_t i = 0; i < targets.size(); ++i) {
         const int t = targets[i];
         const auto& m = context.modulus(t);
-        k.ntt_forward(context.table(t), scratch[i], scratch[i]);
-        u32* x = extended[static_cast<std::size_t>(t)];
-        k.subtract_scale(m, rescale ? context.rescale_inverse(t, level) : context.special_inverse(t),
-                         ring::reduce_signed(bias, m.q), x, scratch[i], x, context.degree());
+        const auto factor = rescale ? context.rescale_inverse(t, level) : context.special_inverse(t);
+        for (const auto& item : items) {
+            k.ntt_forward(context.table(t), item.room[i], item.room[i]);
+            u32* x = (*item.extended)[static_cast<std::size_t>(t)];
+            k.subtract_scale(m, factor, ring::reduce_signed(item.bias, m.q), x, item.room[i], x, context.degree());
+        }
     }
 }
 

@@ -22,11 +22,17 @@ struct SwitchScratch {
     Limb product0, product1;
 };
 
-/// Lifts digits to target limbs: out[d * targets.size() + i] receives digit d modulo targets[i], in evaluation order.
-/// Limbs of the digit itself are left alone (their evaluations are known otherwise), as are null entries. `plain`: the
-/// results carry 2^-32. digits: y_i centred, `level` of them.
-void mod_up(const Context& context, const u32* const* digits, int level, bool plain, std::span<const int> targets,
-            u32* const* out);
+/// One ciphertext's digits and where they are lifted to.
+struct ModUpItem {
+    const u32* const* digits;  ///< [level] y_i, centred
+    u32* const* out;           ///< [digit * targets + target], evaluation order; null entries are skipped
+};
+
+/// Lifts the digits of some ciphertexts to target limbs. Limbs of a digit itself are left alone (their evaluations are
+/// known otherwise). `plain`: the results carry 2^-32. All transforms of one target follow each other, so that its
+/// twiddle factors are still in the cache.
+void mod_up(const Context& context, std::span<const ModUpItem> items, int level, bool plain,
+            std::span<const int> targets);
 
 /// Evaluations of c1 modulo limb t < level, from its digits.
 void digit_evaluations(const Context& context, const Poly& digits, int level, int t, u32* out);
@@ -47,10 +53,18 @@ std::vector<Ciphertext> rotate_hoisted(const Context& context, const EvaluationK
 /// `small` with the quotient, so that division is rounded exactly.
 void mod_down_sources(const Context& context, Poly& extended, int level, bool rescale, u32* small);
 
-/// ModDown, second half, for some target limbs: extended[t] = (extended[t] - sources) / (P [q_{level-1}]) + bias, where
-/// bias is an integer constant (added to every slot). `scratch`: targets.size() limbs.
-void mod_down_targets(const Context& context, Poly& extended, int level, bool rescale, std::span<const int> targets,
-                      const u32* small, i64 bias, u32* const* scratch);
+/// A polynomial to be divided.
+struct ModDownItem {
+    Poly* extended;    ///< sources prepared by mod_down_sources
+    const u32* small;  ///< their quotient
+    i64 bias;          ///< integer constant added to every slot of the result
+    u32* const* room;  ///< [targets] scratch limbs
+};
+
+/// ModDown, second half, for some target limbs: extended[t] = (extended[t] - sources) / (P [q_{level-1}]) + bias.
+/// Transforms of one target follow each other, as in mod_up.
+void mod_down_targets(const Context& context, std::span<const ModDownItem> items, int level, bool rescale,
+                      std::span<const int> targets);
 
 /// Divides a ciphertext by its last prime: level - 1 limbs, scale / q. For tests and callers outside the layer engine.
 Ciphertext rescale(const Context& context, const Ciphertext& ciphertext, LimbPool& pool);

@@ -4,7 +4,6 @@
 #include <cmath>
 
 #include "base/error.hpp"
-#include "tensor/memory_model.hpp"
 
 namespace obscura::runtime {
 
@@ -30,8 +29,8 @@ double cost(const plan::Plan& plan, const plan::Layer& layer, const plan::Layout
 
 std::vector<ckks::Ciphertext> execute(const plan::Plan& plan, const ckks::Context& context,
                                       const ckks::EvaluationKeys& keys, tensor::FeatureMap&& input,
-                                      ckks::LimbPool& pool, ThreadPool& threads, Progress& progress,
-                                      std::vector<LayerReport>& reports) {
+                                      ckks::LimbPool& pool, ThreadPool& threads, const tensor::MemoryPlan& memory,
+                                      Progress& progress, std::vector<LayerReport>& reports) {
     const auto layouts = plan::layouts(plan);
     std::vector<tensor::FeatureMap> maps(plan.layers.size() + 1);
     maps[0] = std::move(input);
@@ -50,7 +49,7 @@ std::vector<ckks::Ciphertext> execute(const plan::Plan& plan, const ckks::Contex
             map.drop_to(layer.level);
             sources.push_back({&map, tensor::columns_read_from(plan, layouts, operand.source + 1, i + 1)});
         }
-        maps[i + 1] = engine.run(layer, sources, layouts[i + 1], {}, [&](double fraction) {
+        maps[i + 1] = engine.run(layer, sources, layouts[i + 1], memory.options[i], [&](double fraction) {
             if (progress.cancelled()) throw Error(ErrorCode::cancelled, "interrupted in layer " + layer.name);
             progress.update(done + fraction * costs[i], total, layer.name);
         });

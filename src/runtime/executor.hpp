@@ -1,16 +1,16 @@
 #pragma once
 
 #include "runtime/server.hpp"
-#include "tensor/linear.hpp"
+#include "tensor/memory_model.hpp"
 
 namespace obscura::runtime {
 
 /// Runs all layers of a plan on an encrypted input; memory is freed as soon as no later layer reads it.
-/// Returns the class scores, one ciphertext a class. Fills one LayerReport a layer. Throws Error(cancelled) between
-/// blocks of a layer when `progress` says so.
+/// Returns the class scores, one ciphertext a class. `memory` says how layers are cut into blocks. Fills one
+/// LayerReport a layer. Throws Error(cancelled) between blocks of a layer when `progress` says so.
 std::vector<ckks::Ciphertext> execute(const plan::Plan& plan, const ckks::Context& context,
                                       const ckks::EvaluationKeys& keys, tensor::FeatureMap&& input,
-                                      ckks::LimbPool& pool, ThreadPool& threads, Progress& progress,
-                                      std::vector<LayerReport>& reports);
+                                      ckks::LimbPool& pool, ThreadPool& threads, const tensor::MemoryPlan& memory,
+                                      Progress& progress, std::vector<LayerReport>& reports);
 
 }  // namespace obscura::runtime

@@ -3,14 +3,12 @@
 #include <fmt/format.h>
 #include <sys/resource.h>
 
-#include <algorithm>
 #include <chrono>
 #include <filesystem>
 
 #include "base/error.hpp"
 #include "runtime/batch_files.hpp"
 #include "runtime/executor.hpp"
-#include "tensor/memory_model.hpp"
 
 namespace obscura::runtime {
 
@@ -34,14 +32,15 @@ InferenceReport infer(const plan::Plan& plan, const std::string& evaluation_path
         throw Error(ErrorCode::format,
                     fmt::format("{} and {} were made with different secret keys", request_path, evaluation_path));
     progress.update(0, 1, "reserving memory");
-    const auto peaks = tensor::peak_limbs(plan, {}, threads.size());
-    pool.reserve(*std::max_element(peaks.begin(), peaks.end()), threads);
+    const auto memory = tensor::plan_memory(plan, options.memory_bytes, threads.size());
+    pool.reserve(memory.peak(), threads);
     report.load_seconds = seconds_since(load_start);
 
     const auto start = Clock::now();
-    const auto scores = execute(plan, context, keys, std::move(request.input), pool, threads, progress, report.layers);
+    const auto scores =
+        execute(plan, context, keys, std::move(request.input), pool, threads, memory, progress, report.layers);
     report.seconds = seconds_since(start);
-    report.predicted_limb_bytes = *std::max_element(peaks.begin(), peaks.end()) * pool.limb_bytes();
+    report.predicted_limb_bytes = memory.peak() * pool.limb_bytes();
     write_response(plan, context, response_path, request.key_id, request.images, scores);
 
     report.images = request.images;

@@ -22,6 +22,9 @@ class Stopwatch {
     std::chrono::steady_clock::time_point start_;
 };
 
+/// Ciphertexts whose digits are lifted together: they share each target's twiddle factors while those are in the cache.
+constexpr int together = 4;
+
 std::vector<int> division_sources(const ckks::Context& context, int level, bool rescale) {
     std::vector<int> limbs;
     for (int k = 0; k < context.special_limbs(); ++k) limbs.push_back(context.levels() + k);
@@ -193,31 +196,41 @@ void LinearEngine::raise_digits(Block& block, const std::vector<int>& targets) {
         const int channels = block.channels(column);
         column.raised.clear();
         column.raised.resize(static_cast<std::size_t>(channels) * digits * targets.size());
-        for (int channel = 0; channel < channels; ++channel) tasks.push_back({&column, channel});
+        for (int channel = 0; channel < channels; channel += together) tasks.push_back({&column, channel});
     }
     threads_.parallel_for(static_cast<std::int64_t>(tasks.size()), [&](std::int64_t i, int) {
-        auto& [column, channel] = tasks[static_cast<std::size_t>(i)];
-        const auto& operand = block.operand(*column, channel);
-        Limb* raised = column->raised.data() + static_cast<std::size_t>(channel) * digits * targets.size();
-        std::vector<u32*> out(digits * targets.size(), nullptr);
+        auto& [column, first] = tasks[static_cast<std::size_t>(i)];
+        const int last = std::min(first + together, block.channels(*column));
+        std::vector<std::vector<u32*>> out(together, std::vector<u32*>(digits * targets.size(), nullptr));
+        std::vector<std::vector<const u32*>> sources(together);
+        std::vector<ckks::ModUpItem> items;
+        for (int channel = first; channel < last; ++channel) {
+            const auto at = static_cast<std::size_t>(channel - first);
+            const auto& operand = block.operand(*column, channel);
+            assert(!column->rotated || operand.digit_level == block.level);
+            Limb* raised = column->raised.data() + static_cast<std::size_t>(channel) * digits * targets.size();
+            for (std::size_t k = 0; k < targets.size(); ++k)
+                for (std::size_t d = 0; d < digits; ++d) {
+                    const bool own = targets[k] < block.level && static_cast<int>(d) == targets[k] / digit_limbs;
+                    if (!column->rotated && !own) continue;
+                    auto& limb = raised[d * targets.size() + k];
+                    limb = pool_.take();
+                    if (!own) out[at][d * targets.size() + k] = limb.get();
+                }
+            for (int t = 0; t < block.level; ++t) sources[at].push_back(operand.digits1[static_cast<std::size_t>(t)]);
+            items.push_back({sources[at].data(), out[at].data()});
+        }
         for (std::size_t k = 0; k < targets.size(); ++k) {
-            const int t = targets[k];
-            for (std::size_t d = 0; d < digits; ++d) {
-                const bool own = t < block.level && static_cast<int>(d) == t / digit_limbs;
-                if (!column->rotated && !own) continue;
-                auto& limb = raised[d * targets.size() + k];
-                limb = pool_.take();
-                if (own)
-                    ckks::digit_evaluations(context_, operand.digits1, operand.digit_level, t, limb.get());
-                else
-                    out[d * targets.size() + k] = limb.get();
+            if (targets[k] >= block.level) continue;
+            const auto d = static_cast<std::size_t>(targets[k] / digit_limbs);
+            for (int channel = first; channel < last; ++channel) {
+                const auto& operand = block.operand(*column, channel);
+                const auto& limb =
+                    column->raised[(static_cast<std::size_t>(channel) * digits + d) * targets.size() + k];
+                ckks::digit_evaluations(context_, operand.digits1, operand.digit_level, targets[k], limb.get());
             }
         }
-        if (!column->rotated) return;
-        assert(operand.digit_level == block.level);
-        std::vector<const u32*> sources;
-        for (int t = 0; t < block.level; ++t) sources.push_back(operand.digits1[static_cast<std::size_t>(t)]);
-        ckks::mod_up(context_, sources.data(), block.level, false, targets, out.data());
+        if (column->rotated) ckks::mod_up(context_, items, block.level, false, targets);
     });
 }
 
@@ -234,20 +247,23 @@ void LinearEngine::divide_sources(Block& block) {
 
 void LinearEngine::divide(Block& block, const std::vector<int>& targets) {
     const Stopwatch watch(times_.finish);
-    threads_.parallel_for(static_cast<std::int64_t>(2 * block.sums.size()), [&](std::int64_t i, int worker) {
-        const auto output = static_cast<std::size_t>(i / 2), part = static_cast<std::size_t>(i % 2);
-        const auto channel = output % static_cast<std::size_t>(block.out_channels());
-        const bool biased = block.rescale && part == 0;
-        std::vector<u32*> room;
-        for (const auto& limb : scratch_[static_cast<std::size_t>(worker)]->raised) room.push_back(limb.get());
-        std::vector<int> some;
-        for (std::size_t begin = 0; begin < targets.size(); begin += room.size()) {
-            some.assign(targets.begin() + static_cast<std::ptrdiff_t>(begin),
-                        targets.begin() + static_cast<std::ptrdiff_t>(std::min(targets.size(), begin + room.size())));
-            ckks::mod_down_targets(context_, block.sums[output][part], block.level, block.rescale, some,
-                                   block.smalls[output][part].get(),
-                                   biased ? std::llrint(block.layer.bias[channel]) : 0, room.data());
+    const std::size_t count = 2 * block.sums.size();
+    const std::size_t room = scratch_.front()->raised.size(), some = std::max<std::size_t>(1, room / targets.size());
+    assert(targets.size() <= room);
+    threads_.parallel_for(static_cast<std::int64_t>((count + some - 1) / some), [&](std::int64_t i, int worker) {
+        const std::size_t first = static_cast<std::size_t>(i) * some, last = std::min(count, first + some);
+        std::vector<u32*> limbs;
+        for (const auto& limb : scratch_[static_cast<std::size_t>(worker)]->raised) limbs.push_back(limb.get());
+        std::vector<ckks::ModDownItem> items;
+        for (std::size_t at = first; at < last; ++at) {
+            const std::size_t output = at / 2, part = at % 2;
+            const double bias = block.rescale && part == 0
+                                    ? block.layer.bias[output % static_cast<std::size_t>(block.out_channels())]
+                                    : 0;
+            items.push_back({&block.sums[output][part], block.smalls[output][part].get(), std::llrint(bias),
+                             limbs.data() + (at - first) * targets.size()});
         }
+        ckks::mod_down_targets(context_, items, block.level, block.rescale, targets);
     });
 }
 

@@ -6,6 +6,9 @@ namespace obscura::tensor {
 
 namespace {
 
+/// Output columns of a block beyond this gain nothing: repeated work at block edges is a few percent.
+constexpr int largest_block = 16;
+
 /// A feature map without its data: limbs of every column.
 struct MapSize {
     int channels = 0;
@@ -15,10 +18,8 @@ struct MapSize {
 
 struct Simulation {
     const plan::Plan& plan;
-    const LinearOptions& options;
     std::uint64_t fixed = 0;
     std::vector<MapSize> maps;
-    std::vector<std::uint64_t> peaks;
 
     std::uint64_t special() const { return plan.parameters.special.size(); }
     std::uint64_t digits(int level) const {
@@ -31,10 +32,12 @@ struct Simulation {
             for (const auto limbs : map.column_limbs) sum += limbs;
         return sum;
     }
-    void run_layer(std::size_t i, const std::vector<plan::Layout>& layouts);
+    /// Limbs at the worst moment of a layer.
+    std::uint64_t run_layer(std::size_t i, const std::vector<plan::Layout>& layouts, const LinearOptions& options);
 };
 
-void Simulation::run_layer(std::size_t i, const std::vector<plan::Layout>& layouts) {
+std::uint64_t Simulation::run_layer(std::size_t i, const std::vector<plan::Layout>& layouts,
+                                    const LinearOptions& options) {
     const auto& layer = plan.layers[i];
     const auto& output = layouts[i + 1];
     const bool rescale = layer.finish == plan::Finish::square, head = layer.finish == plan::Finish::head;
@@ -90,11 +93,11 @@ void Simulation::run_layer(std::size_t i, const std::vector<plan::Layout>& layou
             if (!needed) maps[static_cast<std::size_t>(map)].column_limbs[static_cast<std::size_t>(column.second)] = 0;
         }
     }
-    peaks.push_back(peak);
     for (std::size_t m = 0; m <= i; ++m) {
         const auto read = columns_read_from(plan, layouts, static_cast<int>(m), i + 1);
         if (std::find(read.begin(), read.end(), true) == read.end()) maps[m] = {};
     }
+    return peak;
 }
 
 }  // namespace
@@ -118,9 +121,13 @@ std::uint64_t limb_bytes(const plan::Plan& plan) {
     return ring::LimbPool(std::size_t{1} << plan.parameters.log_degree).limb_bytes();
 }
 
-std::vector<std::uint64_t> peak_limbs(const plan::Plan& plan, const LinearOptions& options, int threads) {
+std::uint64_t MemoryPlan::peak() const {
+    return *std::max_element(limbs.begin(), limbs.end());
+}
+
+MemoryPlan plan_memory(const plan::Plan& plan, std::uint64_t budget_bytes, int threads) {
     const auto layouts = plan::layouts(plan);
-    Simulation simulation{plan, options, 0, std::vector<MapSize>(plan.layers.size() + 1), {}};
+    Simulation simulation{plan, 0, std::vector<MapSize>(plan.layers.size() + 1)};
     const auto special = simulation.special();
     const auto key = [&](int level) {
         return 2 * simulation.digits(level) * (static_cast<std::uint64_t>(level) + special);
@@ -137,8 +144,22 @@ std::vector<std::uint64_t> peak_limbs(const plan::Plan& plan, const LinearOption
         static_cast<std::size_t>(layouts[0].columns()),
         2ull * static_cast<unsigned>(plan.input.channels) * static_cast<unsigned>(plan.layers[0].level));
     input.is_ready.assign(input.column_limbs.size(), true);
-    for (std::size_t i = 0; i < plan.layers.size(); ++i) simulation.run_layer(i, layouts);
-    return simulation.peaks;
+
+    MemoryPlan result;
+    const std::uint64_t budget = budget_bytes / limb_bytes(plan);
+    for (std::size_t i = 0; i < plan.layers.size(); ++i)
+        for (int block = largest_block;; block /= 2) {
+            Simulation attempt = simulation;
+            LinearOptions options;
+            options.block_columns = block;
+            const auto limbs = attempt.run_layer(i, layouts, options);
+            if (limbs > budget && block > 1) continue;
+            result.options.push_back(options);
+            result.limbs.push_back(limbs);
+            simulation.maps = std::move(attempt.maps);
+            break;
+        }
+    return result;
 }
 
 }  // namespace obscura::tensor

@@ -7,9 +7,17 @@
 
 namespace obscura::tensor {
 
-/// Limbs (blocks of N words) in use at the worst moment of every layer of a plan: keys, feature maps and working room,
-/// by going through the engine's steps without the data. Exact up to what threads do at the same time.
-std::vector<std::uint64_t> peak_limbs(const plan::Plan& plan, const LinearOptions& options, int threads);
+/// How a plan's layers are cut into blocks, and what that takes.
+struct MemoryPlan {
+    std::vector<LinearOptions> options;  ///< [layer]
+    std::vector<std::uint64_t> limbs;    ///< [layer] limbs (blocks of N words) in use at the layer's worst moment
+    std::uint64_t peak() const;          ///< limbs of the worst layer
+};
+
+/// Chooses for every layer the largest blocks that keep residues (keys, feature maps, working room) within
+/// `budget_bytes`, or the smallest blocks where that is not enough. Goes through the engine's steps without the data,
+/// so `limbs` is exact up to what threads do at the same time.
+MemoryPlan plan_memory(const plan::Plan& plan, std::uint64_t budget_bytes, int threads);
 
 /// Bytes a limb takes in a LimbPool.
 std::uint64_t limb_bytes(const plan::Plan& plan);

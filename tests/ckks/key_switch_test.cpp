@@ -33,7 +33,8 @@ Ciphertext to_ciphertext(Toy& toy, Operand&& u) {
     Ciphertext ct{{}, ring::make_poly(toy.pool, u.level)};
     for (int t = 0; t < u.level; ++t) {
         const int target[] = {t};
-        mod_down_targets(c, u.extended0, u.level, false, target, toy.scratch.small.get(), 0, room.data());
+        const ModDownItem item{&u.extended0, toy.scratch.small.get(), 0, room.data()};
+        mod_down_targets(c, {&item, 1}, u.level, false, target);
         digit_evaluations(c, u.digits1, u.level, t, ct.c1[static_cast<std::size_t>(t)]);
     }
     u.extended0.limbs.resize(static_cast<std::size_t>(u.level));
