@@ -36,7 +36,7 @@ struct InferenceReport {
 struct InferenceOptions {
     int threads = 0;  ///< 0: all cores
     /// Residue memory to stay within where blocks of work can be made small enough, in bytes.
-    std::uint64_t memory_bytes = 6'500'000'000;
+    std::uint64_t memory_bytes = 6'700'000'000;
 };
 
 /// Runs the plan on an encrypted batch. Throws Error(format) if files belong to different plans, Error(security) if a

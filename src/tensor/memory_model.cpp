@@ -148,7 +148,7 @@ MemoryPlan plan_memory(const plan::Plan& plan, std::uint64_t budget_bytes, int t
     MemoryPlan result;
     const std::uint64_t budget = budget_bytes / limb_bytes(plan);
     for (std::size_t i = 0; i < plan.layers.size(); ++i)
-        for (int block = largest_block;; block /= 2) {
+        for (int block = largest_block;; --block) {
             Simulation attempt = simulation;
             LinearOptions options;
             options.block_columns = block;
