@@ -89,10 +89,9 @@ struct KernelOptions {
 };
 
 void run_kernels(const KernelOptions& options) {
-    constexpr int levels = 21;
+    constexpr int levels = 20;
     constexpr int special = 7;
-    const ScratchFolder scratch;
-    const std::vector<KernelTime> times = time_kernels(levels, special, scratch.path());
+    const std::vector<KernelTime> times = time_kernels(levels, special);
     Json report = Json::array();
     std::string text = fmt::format("one core, N = 32768, {} + {} primes\n{:<8} {:<34} {:>12}   {}\n", levels, special,
                                    "variant", "operation", "microseconds", "rate");

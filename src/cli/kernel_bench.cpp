@@ -7,8 +7,7 @@
 #include <random>
 
 #include "base/error.hpp"
-#include "ckks/key_generation.hpp"
-#include "ckks/key_switch.hpp"
+#include "ckks/switch_timing.hpp"
 #include "cli/terminal.hpp"
 #include "ring/primes.hpp"
 
@@ -73,7 +72,7 @@ class Bench {
 
     void ring_kernels();
     void matrix_product();
-    void key_switching(const ckks::ParametersLiteral& literal, const std::string& scratch_folder);
+    void key_switching(const ckks::ParametersLiteral& literal);
 
   private:
     std::vector<KernelTime>& results_;
@@ -159,47 +158,17 @@ void Bench::matrix_product() {
     });
 }
 
-void Bench::key_switching(const ckks::ParametersLiteral& literal, const std::string& scratch_folder) {
+void Bench::key_switching(const ckks::ParametersLiteral& literal) {
     const ScopedVariant variant(kernels_.name);
     const ckks::Context context{ckks::Parameters(literal)};
-    const ckks::SecretKey secret = ckks::SecretKey::generate(context);
-    const int level = context.levels() - 1;
-    const std::vector<int> steps{static_cast<int>(degree / 32), static_cast<int>(degree - degree / 32)};
-    ckks::EvaluationKeyRequest request{level, {}};
-    for (const int step : steps) request.rotations.emplace_back(step, level);
-    const std::string path = scratch_folder + "/bench.keys";
-    const std::string no_plan(32, '\0');
-    ckks::write_evaluation_keys(context, secret, request, no_plan, path, [](int, int) {});
-    const ckks::EvaluationKeys keys = ckks::load_evaluation_keys(context, request, no_plan, path, pool_);
-    ckks::SwitchScratch scratch(context, pool_);
-
-    // Times do not depend on what is encrypted: uniform residues will do.
-    const auto random_ciphertext = [&] {
-        ckks::Ciphertext ciphertext;
-        for (int t = 0; t < level; ++t) {
-            ciphertext.c0.limbs.push_back(random_limb(pool_, context.prime(t), random_));
-            ciphertext.c1.limbs.push_back(random_limb(pool_, context.prime(t), random_));
-        }
-        return ciphertext;
-    };
-    const ckks::Ciphertext source = random_ciphertext();
-    const auto copy = [&](const ring::Poly& poly) {
-        ring::Poly result = ring::make_poly(pool_, level);
-        for (std::size_t t = 0; t < poly.size(); ++t) std::copy_n(poly[t], degree, result[t]);
-        return result;
-    };
-    // The square consumes its operand; the copy is a few percent of the time.
-    time("square and relinearise, " + std::to_string(level) + " limbs", 0, "", [&] {
-        ckks::square_relinearise(context, keys.relinearisation, {copy(source.c0), copy(source.c1)}, pool_, scratch);
-    });
-    const ckks::Operand operand = ckks::make_operand(context, random_ciphertext(), pool_);
-    time("two hoisted rotations, " + std::to_string(level) + " limbs", 0, "",
-         [&] { ckks::rotate_hoisted(context, keys, operand, steps, pool_, scratch); });
+    const int levels = context.levels();
+    for (const ring::KernelJob& job : ckks::switch_jobs(context, {levels, levels / 2, levels / 4}))
+        time(job.kernel, job.operations, job.unit, job.run);
 }
 
 }  // namespace
 
-std::vector<KernelTime> time_kernels(int levels, int special, const std::string& scratch_folder) {
+std::vector<KernelTime> time_kernels(int levels, int special) {
     const std::vector<u32> primes = ring::ntt_primes(log_degree, levels + special);
     ckks::ParametersLiteral literal;
     literal.log_degree = log_degree;
@@ -211,7 +180,7 @@ std::vector<KernelTime> time_kernels(int levels, int special, const std::string&
         Bench bench(results, *kernels);
         bench.ring_kernels();
         bench.matrix_product();
-        bench.key_switching(literal, scratch_folder);
+        bench.key_switching(literal);
     }
     return results;
 }

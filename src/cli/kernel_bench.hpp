@@ -14,7 +14,7 @@ struct KernelTime {
     std::string unit;
 };
 
-/// At N = 2^15 with `levels` + `special` primes. `scratch_folder` holds keys for a moment.
-std::vector<KernelTime> time_kernels(int levels, int special, const std::string& scratch_folder);
+/// At N = 2^15 with `levels` + `special` primes; key switching at all, half and a quarter of the levels.
+std::vector<KernelTime> time_kernels(int levels, int special);
 
 }  // namespace obscura::cli

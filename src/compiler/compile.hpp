@@ -11,7 +11,7 @@ namespace obscura::compiler {
 
 struct CompileOptions {
     int run_length = 0;               ///< raster pixels a tile (plan/layout.hpp); 0: a row
-    double log_scale = 21.5;          ///< log2 of the rms of the integers z; weights have about 30 - log_scale bits
+    double log_scale = 22;            ///< log2 of the rms of the integers z; weights have about 30 - log_scale bits
     double last_log_scale = 20.5;     ///< the same before the head, whose sum over pixels has to fit two primes
     int log_degree = 0;               ///< log2 of the ring degree; 0: the smallest that is 128-bit secure
     bool insecure_for_tests = false;  ///< accept a log_degree that is not secure

@@ -7,6 +7,7 @@
 #include "compiler/prediction.hpp"
 #include "io/residues.hpp"
 #include "plan/layout.hpp"
+#include "tensor/memory_model.hpp"
 
 namespace obscura::compiler {
 namespace {
@@ -47,18 +48,19 @@ class Explainer {
         result.headroom_bits = plan_.calibration_headroom_bits;
         result.score_error_rms = plan_.predicted_score_error_rms;
         result.score_error_max = plan_.predicted_score_error_max;
-        std::uint64_t live = 0;
+        const auto memory = tensor::plan_memory(plan_, tensor::default_memory_budget, model_.threads);
+        const std::uint64_t limb = tensor::limb_bytes(plan_);
         for (std::size_t i = 0; i < plan_.layers.size(); ++i) {
             result.layers.push_back(layer(i));
             result.seconds += result.layers.back().seconds;
-            live = std::max(live, live_bytes(i));
+            result.layers.back().server_bytes = memory.limbs[i] * limb;
         }
         result.seconds_per_image = result.seconds / result.images;
         result.rotation_keys = static_cast<int>(plan_.rotation_keys.size());
         std::uint64_t key_polynomials = key_limbs(plan_.relinearisation_level);
         for (const plan::RotationKeyRequest& key : plan_.rotation_keys) key_polynomials += key_limbs(key.level);
         result.key_bytes = key_polynomials * io::packed_bytes(degree_);
-        result.server_bytes = key_polynomials * 2 * 4 * degree_ + live;
+        result.server_bytes = memory.peak() * limb;
         result.request_bytes = static_cast<std::uint64_t>(ciphertexts(plan_.input.channels, 0)) *
                                static_cast<std::uint64_t>(parameters_.levels()) * io::packed_bytes(degree_);
         const plan::Layer& head = plan_.layers.back();
@@ -140,24 +142,6 @@ class Explainer {
 
     std::uint64_t ciphertext_bytes(int limbs) const {
         return std::uint64_t{8} * static_cast<std::uint64_t>(limbs) * degree_;
-    }
-
-    /// Tensors in memory while the layer runs: its result, and every earlier one that it or a later layer reads.
-    std::uint64_t live_bytes(std::size_t index) const {
-        std::set<int> alive;
-        for (std::size_t i = index; i < plan_.layers.size(); ++i)
-            for (const plan::Operand& operand : plan_.layers[i].operands)
-                if (operand.source < static_cast<int>(index)) alive.insert(operand.source);
-        const plan::Layer& layer = plan_.layers[index];
-        std::uint64_t bytes = static_cast<std::uint64_t>(ciphertexts(layer.out_channels, index + 1)) *
-                              ciphertext_bytes(std::max(1, layer.level - 1));
-        for (const int source : alive) {
-            const int channels =
-                source < 0 ? plan_.input.channels : plan_.layers[static_cast<std::size_t>(source)].out_channels;
-            bytes += static_cast<std::uint64_t>(ciphertexts(channels, static_cast<std::size_t>(source + 1))) *
-                     ciphertext_bytes(layer.level);
-        }
-        return bytes;
     }
 
     const plan::Plan& plan_;

@@ -19,16 +19,17 @@ std::string to_text(const Explanation& e) {
         fmt::format("{}: N = {}, {} + {} limbs, log2(QP) = {:.1f}, {}, {} images a batch\n\n", e.model, e.ring_degree,
                     e.limbs, e.special_limbs, e.log2_qp,
                     e.security_bits > 0 ? fmt::format("{}-bit security", e.security_bits) : "NOT SECURE", e.images);
-    text += fmt::format("{:<20} {:>6} {:>13} {:>5} {:>5} {:>11} {:>4} {:>6} {:>6} {:>6} {:>6} {:>8} {:>8} {:>7}\n",
+    text += fmt::format("{:<20} {:>6} {:>13} {:>5} {:>5} {:>11} {:>4} {:>6} {:>6} {:>6} {:>6} {:>8} {:>9} {:>8}\n",
                         "layer", "then", "output", "level", "rows", "ciphertexts", "rot", "scale", "weight", "error",
-                        "room", "MB out", "seconds", "");
+                        "room", "MB out", "MB in use", "seconds");
     for (const LayerExplanation& layer : e.layers)
         text += fmt::format(
-            "{:<20} {:>6} {:>13} {:>5} {:>5} {:>11} {:>4.1f} {:>6.1f} {:>6.1f} {:>6.1f} {:>6.1f} {:>8.1f} {:>8.2f}\n",
+            "{:<20} {:>6} {:>13} {:>5} {:>5} {:>11} {:>4.1f} {:>6.1f} {:>6.1f} {:>6.1f} {:>6.1f} {:>8.1f} {:>9.0f} "
+            "{:>8.2f}\n",
             layer.name, layer.finish, fmt::format("{}x{}x{}", layer.channels, layer.height, layer.width), layer.level,
             layer.rows, fmt::format("{}>{}", layer.ciphertexts_in, layer.ciphertexts_out), layer.rotations,
             layer.scale_bits, layer.weight_bits, layer.error_bits, layer.headroom_bits, megabytes(layer.output_bytes),
-            layer.seconds);
+            megabytes(layer.server_bytes), layer.seconds);
     text += fmt::format(
         "\nrot: rotations of each input ciphertext. scale, weight, error, room: bits of the rms value before "
         "the square,\nof the largest weight, of the encryption noise, and left between the largest value "
@@ -60,6 +61,7 @@ std::string to_json(const Explanation& e) {
                           {"ciphertexts_out", layer.ciphertexts_out},
                           {"rotations", layer.rotations},
                           {"output_bytes", layer.output_bytes},
+                          {"server_bytes", layer.server_bytes},
                           {"seconds", layer.seconds}});
     const nlohmann::json value = {{"model", e.model},
                                   {"ring_degree", e.ring_degree},

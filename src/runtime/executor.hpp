@@ -1,7 +1,6 @@
 #pragma once
 
 #include "runtime/server.hpp"
-#include "tensor/memory_model.hpp"
 
 namespace obscura::runtime {
 

@@ -6,6 +6,7 @@
 
 #include "base/progress.hpp"
 #include "plan/plan.hpp"
+#include "tensor/memory_model.hpp"
 
 /// What the server does. Nothing reachable from here can read a secret key.
 namespace obscura::runtime {
@@ -36,7 +37,7 @@ struct InferenceReport {
 struct InferenceOptions {
     int threads = 0;  ///< 0: all cores
     /// Residue memory to stay within where blocks of work can be made small enough, in bytes.
-    std::uint64_t memory_bytes = 6'700'000'000;
+    std::uint64_t memory_bytes = tensor::default_memory_budget;
 };
 
 /// Runs the plan on an encrypted batch. Throws Error(format) if files belong to different plans, Error(security) if a

@@ -1,46 +1,13 @@
 #include "ckks/key_switch.hpp"
 
 #include <gtest/gtest.h>
-
-#include <cstdio>
-#include <filesystem>
+#include <rapidcheck.h>
 
 #include "base/error.hpp"
-#include "ckks/toy.hpp"
+#include "ckks/switching.hpp"
 
 namespace obscura::ckks::test {
 namespace {
-
-/// A slot's error is a product of two nearly Gaussian slots (of the rounding and of the secret), whose tail falls like
-/// exp(-|x|): 24 rms are exceeded with probability below 1e-10 a slot.
-constexpr double sigmas = 24;
-
-EvaluationKeys keys_for(Toy& toy, const EvaluationKeyRequest& request) {
-    const auto path = (std::filesystem::temp_directory_path() / ("obscura_keys_" + std::to_string(toy.secret.id()))).string();
-    const std::string plan(32, 'p');
-    write_evaluation_keys(toy.context, toy.secret, request, plan, path, [](int, int) {});
-    auto keys = load_evaluation_keys(toy.context, request, plan, path, toy.pool);
-    std::filesystem::remove(path);
-    return keys;
-}
-
-/// Brings an operand back to a ciphertext: rotation by zero slots would need a key, so divide by P directly.
-Ciphertext to_ciphertext(Toy& toy, Operand&& u) {
-    const auto& c = toy.context;
-    std::vector<u32*> room;
-    for (auto& limb : toy.scratch.raised) room.push_back(limb.get());
-    mod_down_sources(c, u.extended0, u.level, false, toy.scratch.small.get());
-    Ciphertext ct{{}, ring::make_poly(toy.pool, u.level)};
-    for (int t = 0; t < u.level; ++t) {
-        const int target[] = {t};
-        const ModDownItem item{&u.extended0, toy.scratch.small.get(), 0, room.data()};
-        mod_down_targets(c, {&item, 1}, u.level, false, target);
-        digit_evaluations(c, u.digits1, u.level, t, ct.c1[static_cast<std::size_t>(t)]);
-    }
-    u.extended0.limbs.resize(static_cast<std::size_t>(u.level));
-    ct.c0 = std::move(u.extended0);
-    return ct;
-}
 
 struct Shape {
     int log_degree, levels, special;
@@ -95,6 +62,36 @@ TEST_P(KeySwitch, RescaleDividesByTheLastPrime) {
     const auto result = rescale(toy.context, ct, toy.pool);
     EXPECT_EQ(result.level(), level - 1);
     EXPECT_LT(largest_difference(toy.decrypt(result, rescaled), slots) * rescaled, sigmas * rounding_rms(n));
+}
+
+/// Any shape: digits of fewer limbs than there are special primes too, levels that cut the last digit, any step.
+TEST(KeySwitchOfRandomShape, StaysWithinTheNoiseModel) {
+    EXPECT_TRUE(rc::check([] {
+        const int special = *rc::gen::inRange(1, 5), levels = *rc::gen::inRange(2, special == 1 ? 8 : 9);
+        auto literal = toy_literal(*rc::gen::inRange(10, 12), levels, special);
+        literal.digit_limbs = *rc::gen::inRange((levels + 6) / 7, special + 1);  // at most seven digits
+        Toy toy(literal);
+        const double n = toy.context.degree();
+        const int level = *rc::gen::inRange(2, levels + 1), key_level = *rc::gen::inRange(level, levels + 1),
+                  step = *rc::gen::inRange(1, static_cast<int>(n));
+        const auto keys = keys_for(toy, {key_level, {{step, key_level}}});
+        const auto seed = *rc::gen::arbitrary<unsigned>();
+
+        auto z = toy.encrypt(toy.random_slots(seed), 0x1p22, level);
+        auto expected = toy.decrypt(z, 0x1p22);
+        for (auto& v : expected) v *= v;
+        auto u = square_relinearise(toy.context, keys.relinearisation, std::move(z), toy.pool, toy.scratch);
+        const auto squared = toy.decrypt(to_ciphertext(toy, std::move(u)), 0x1p44);
+        const double bound = sigmas * (key_switch_rms(toy.context, level) + rounding_rms(n));
+        RC_ASSERT(largest_difference(squared, expected) * 0x1p44 < bound);
+
+        auto ct = toy.encrypt(toy.random_slots(seed + 1), 0x1p40, level);
+        const auto slots = toy.decrypt(ct, 0x1p40);
+        const auto operand = make_operand(toy.context, std::move(ct), toy.pool);
+        const int one[] = {step};
+        const auto result = rotate_hoisted(toy.context, keys, operand, one, toy.pool, toy.scratch);
+        RC_ASSERT(largest_difference(toy.decrypt(result[0], 0x1p40), rotated(slots, step)) * 0x1p40 < bound);
+    }));
 }
 
 TEST(KeyFiles, MissingAndLowKeysAreNamed) {

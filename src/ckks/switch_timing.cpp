@@ -1,0 +1,100 @@
+#include "ckks/switch_timing.hpp"
+
+#include <algorithm>
+#include <array>
+#include <memory>
+#include <string>
+
+#include "ckks/evaluation_key_limbs.hpp"
+#include "ckks/key_switch.hpp"
+
+namespace obscura::ckks {
+
+namespace {
+
+/// Keys and room that all jobs of a context share.
+class Workload {
+  public:
+    explicit Workload(const Context& context)
+        : context_(context),
+          pool_(context.degree()),
+          stream_(Seed{}, 0, 0),
+          scratch_(context, pool_),
+          steps_{static_cast<int>(context.degree() / 32),
+                 static_cast<int>(context.degree() - context.degree() / 32)} {
+        keys_.relinearisation = random_key();
+        for (const int step : steps_)
+            keys_.rotations.emplace(
+                step,
+                RotationKey{ring::make_automorphism(context.parameters().log_degree(), step), random_key()});
+    }
+
+    Ciphertext random_ciphertext(int level) {
+        Ciphertext ciphertext;
+        for (int t = 0; t < level; ++t)
+            for (Poly* part : {&ciphertext.c0, &ciphertext.c1}) part->limbs.push_back(random_limb(t));
+        return ciphertext;
+    }
+    Operand random_operand(int level) { return make_operand(context_, random_ciphertext(level), pool_); }
+
+    /// Squares consume their operand; the copy is a few percent of the time.
+    void square(const Ciphertext& source) {
+        Ciphertext copy{ring::make_poly(pool_, source.level()), ring::make_poly(pool_, source.level())};
+        for (std::size_t t = 0; t < source.c0.size(); ++t) {
+            std::copy_n(source.c0[t], context_.degree(), copy.c0[t]);
+            std::copy_n(source.c1[t], context_.degree(), copy.c1[t]);
+        }
+        square_relinearise(context_, keys_.relinearisation, std::move(copy), pool_, scratch_);
+    }
+    void rotate(const Operand& operand) { rotate_hoisted(context_, keys_, operand, steps_, pool_, scratch_); }
+
+  private:
+    Limb random_limb(int t) {
+        Limb limb = pool_.take();
+        stream_.uniform(context_.prime(t), {limb.get(), context_.degree()});
+        return limb;
+    }
+    SwitchingKey random_key() {
+        SwitchingKey key;
+        key.level = context_.levels();
+        for (auto* half : {&key.b, &key.a}) {
+            half->resize(static_cast<std::size_t>(context_.parameters().digits(key.level)));
+            for (Poly& poly : *half)
+                for (const int t : switching_key_limbs(context_, key.level)) poly.limbs.push_back(random_limb(t));
+        }
+        return key;
+    }
+
+    const Context& context_;
+    LimbPool pool_;  // outlives the limbs below
+    RandomStream stream_;
+    SwitchScratch scratch_;
+    std::array<int, 2> steps_;
+    EvaluationKeys keys_;
+};
+
+/// The operands of one job, which share a workload.
+struct Inputs {
+    std::shared_ptr<Workload> workload;
+    Ciphertext ciphertext;
+    Operand operand;
+};
+
+}  // namespace
+
+std::vector<ring::KernelJob> switch_jobs(const Context& context, const std::vector<int>& levels) {
+    const auto workload = std::make_shared<Workload>(context);
+    std::vector<ring::KernelJob> jobs;
+    for (const int level : levels) {
+        const auto inputs = std::make_shared<Inputs>(
+            Inputs{workload, workload->random_ciphertext(level), workload->random_operand(level)});
+        const std::string limbs = ", " + std::to_string(level) + " limbs";
+        jobs.push_back({context.kernels().name, "square and relinearise" + limbs, 0, "",
+                        [inputs] { inputs->workload->square(inputs->ciphertext); }});
+        jobs.push_back({context.kernels().name, "two hoisted rotations" + limbs, 0, "",
+                        [inputs] { inputs->workload->rotate(inputs->operand); }});
+    }
+    return jobs;
+}
+
+}  // namespace obscura::ckks

@@ -1,0 +1,124 @@
+#include "tensor/geometry.hpp"
+
+#include <gtest/gtest.h>
+#include <rapidcheck.h>
+
+#include <algorithm>
+
+namespace obscura::tensor {
+namespace {
+
+using plan::Layout;
+using plan::Tap;
+
+/// Any layout a network can have: an input layout and up to two strides after it.
+Layout random_layout() {
+    const int log_height = *rc::gen::inRange(1, 5), log_width = *rc::gen::inRange(1, 5);
+    const int log_run = *rc::gen::inRange(0, log_height + log_width + 1);
+    const int log_slots = *rc::gen::inRange(log_height + log_width - log_run, 11);
+    Layout layout = plan::input_layout(1 << log_height, 1 << log_width, 1 << log_run, log_slots);
+    for (int i = *rc::gen::inRange(0, 3); i > 0 && layout.height > 1 && layout.width > 1 && layout.run >= layout.width;
+         --i)
+        layout = plan::strided(layout, 2);
+    return layout;
+}
+
+plan::Operand random_operand(int stride) {
+    plan::Operand operand;
+    operand.stride = stride;
+    const int taps = *rc::gen::inRange(1, 6);
+    for (int i = 0; i < taps; ++i) operand.taps.push_back({*rc::gen::inRange(-3, 4), *rc::gen::inRange(-3, 4)});
+    return operand;
+}
+
+/// A layer that reads `source` at a stride and, beside it, the strided layout at stride 1, as residual blocks do.
+struct Case {
+    plan::Layer layer;
+    std::vector<Layout> sources;
+    Layout output;
+};
+Case random_case() {
+    Case c;
+    const Layout source = random_layout();
+    const bool may_stride = source.height > 1 && source.width > 1 && source.run >= source.width;
+    const int stride = may_stride ? *rc::gen::inRange(1, 3) : 1;
+    c.output = plan::strided(source, stride);
+    c.sources = {source, c.output};
+    c.layer.operands = {random_operand(stride), random_operand(1)};
+    return c;
+}
+
+/// Walks over the pixels: whatever output pixel a column holds, its terms must point at the right source pixel.
+TEST(Geometry, TermsReadThePixelsOfTheTaps) {
+    EXPECT_TRUE(rc::check([] {
+        const auto c = random_case();
+        const auto geometry = make_geometry(c.layer, c.sources, c.output);
+        RC_ASSERT(static_cast<int>(geometry.terms.size()) == c.output.columns());
+        for (int y = 0; y < c.output.height; ++y)
+            for (int x = 0; x < c.output.width; ++x) {
+                const int pixel = y * c.output.width + x;
+                auto term = geometry.terms[static_cast<std::size_t>(c.output.column(pixel))].begin();
+                for (int o = 0; o < 2; ++o) {
+                    const auto& operand = c.layer.operands[static_cast<std::size_t>(o)];
+                    const Layout& source = c.sources[static_cast<std::size_t>(o)];
+                    for (int tap = 0; tap < static_cast<int>(operand.taps.size()); ++tap, ++term) {
+                        const auto [dy, dx] = operand.taps[static_cast<std::size_t>(tap)];
+                        const int wanted = (operand.stride * y + dy) * source.width + operand.stride * x + dx;
+                        const int raster = ((wanted % source.pixels()) + source.pixels()) % source.pixels();
+                        RC_ASSERT(term->operand == o);
+                        RC_ASSERT(term->tap == tap);
+                        RC_ASSERT(term->column == source.column(raster));
+                        RC_ASSERT(term->shift >= 0);
+                        RC_ASSERT(term->shift < source.tiles);
+                        RC_ASSERT((c.output.tile(pixel) + term->shift) % source.tiles == source.tile(raster));
+                    }
+                }
+                RC_ASSERT(term == geometry.terms[static_cast<std::size_t>(c.output.column(pixel))].end());
+            }
+    }));
+}
+
+TEST(Geometry, NeedsAreTheTermsOfTheRange) {
+    EXPECT_TRUE(rc::check([] {
+        const auto c = random_case();
+        const auto geometry = make_geometry(c.layer, c.sources, c.output);
+        const int first = *rc::gen::inRange(0, c.output.columns()), last = *rc::gen::inRange(first, c.output.columns() + 1);
+        const auto needs = geometry.needs(first, last);
+        std::size_t counted = 0;
+        for (const auto& [column, shifts] : needs)
+            for (const int shift : shifts) {
+                ++counted;
+                bool used = false;
+                for (int d = first; d < last; ++d)
+                    used |= std::any_of(geometry.terms[static_cast<std::size_t>(d)].begin(),
+                                        geometry.terms[static_cast<std::size_t>(d)].end(), [&](const Term& t) {
+                                            return SourceColumn(t.operand, t.column) == column && t.shift == shift;
+                                        });
+                RC_ASSERT(used);
+            }
+        std::set<std::tuple<int, int, int>> different;
+        for (int d = first; d < last; ++d)
+            for (const auto& t : geometry.terms[static_cast<std::size_t>(d)])
+                different.insert({t.operand, t.column, t.shift});
+        RC_ASSERT(counted == different.size());
+    }));
+}
+
+/// A row a tile, 3x3 taps: a column needs its own and its two neighbours, rotated by a row up, none, and one down;
+/// at the ends of a row the neighbour is a row further, as raster order is cyclic.
+TEST(Geometry, RowsOfAConvolution) {
+    plan::Layer layer;
+    layer.operands.resize(1);
+    for (int dy = -1; dy <= 1; ++dy)
+        for (int dx = -1; dx <= 1; ++dx) layer.operands[0].taps.push_back({dy, dx});
+    const auto layout = plan::input_layout(8, 8, 8, 10);
+    const auto geometry = make_geometry(layer, {layout}, layout);
+    using Needs = std::map<SourceColumn, std::set<int>>;
+    EXPECT_EQ(geometry.needs(3, 4), (Needs{{{0, 2}, {0, 1, 7}}, {{0, 3}, {0, 1, 7}}, {{0, 4}, {0, 1, 7}}}));
+    EXPECT_EQ(geometry.needs(0, 1), (Needs{{{0, 7}, {0, 6, 7}}, {{0, 0}, {0, 1, 7}}, {{0, 1}, {0, 1, 7}}}));
+    EXPECT_EQ(geometry.needs(0, 8).size(), 8u);
+    EXPECT_TRUE(geometry.needs(5, 5).empty());
+}
+
+}  // namespace
+}  // namespace obscura::tensor
