@@ -20,13 +20,11 @@ class Workload {
           pool_(context.degree()),
           stream_(Seed{}, 0, 0),
           scratch_(context, pool_),
-          steps_{static_cast<int>(context.degree() / 32),
-                 static_cast<int>(context.degree() - context.degree() / 32)} {
+          steps_{static_cast<int>(context.degree() / 32), static_cast<int>(context.degree() - context.degree() / 32)} {
         keys_.relinearisation = random_key();
         for (const int step : steps_)
             keys_.rotations.emplace(
-                step,
-                RotationKey{ring::make_automorphism(context.parameters().log_degree(), step), random_key()});
+                step, RotationKey{ring::make_automorphism(context.parameters().log_degree(), step), random_key()});
     }
 
     Ciphertext random_ciphertext(int level) {

@@ -9,6 +9,7 @@
 #include "base/error.hpp"
 #include "ckks/switch_timing.hpp"
 #include "cli/terminal.hpp"
+#include "ring/limb_pool.hpp"
 #include "ring/primes.hpp"
 
 namespace obscura::cli {

@@ -69,7 +69,8 @@ class EvaluationKeyFile : public ::testing::Test {
 };
 
 /// Coefficients of b + a s - [own limb] P s', without the power of two that keys carry, centred.
-std::vector<i64> key_noise(Toy& toy, const SwitchingKey& key, DigitForm form, int digit, int t, const ring::Automorphism* rotation) {
+std::vector<i64> key_noise(Toy& toy, const SwitchingKey& key, DigitForm form, int digit, int t,
+                           const ring::Automorphism* rotation) {
     const auto& c = toy.context;
     const auto& k = c.kernels();
     const auto& m = c.modulus(t);
@@ -229,9 +230,8 @@ TEST_F(EvaluationKeyFile, OtherKeysThanThePlansAreRefused) {
 }
 
 TEST_F(EvaluationKeyFile, OtherPlansAndParametersAreRefused) {
-    expect_error(ErrorCode::format, "another plan", [&] {
-        load_evaluation_keys(toy.context, request, std::string(32, 'q'), path, toy.pool);
-    });
+    expect_error(ErrorCode::format, "another plan",
+                 [&] { load_evaluation_keys(toy.context, request, std::string(32, 'q'), path, toy.pool); });
     const Context other{Parameters(toy_literal(10, 3, 1))};
     expect_error(ErrorCode::format, "other encryption parameters",
                  [&] { load_evaluation_keys(other, request, plan, path, toy.pool); });

@@ -27,8 +27,12 @@ TEST_P(KeySwitch, SquareRelinearisesWithinTheNoiseModel) {
         auto z = toy.encrypt(slots, scale, level);
         expected = toy.decrypt(z, scale);
         for (auto& v : expected) v *= v;
-        const auto result = toy.decrypt(to_ciphertext(toy, square_relinearise(toy.context, keys.relinearisation, std::move(z), toy.pool, toy.scratch)), scale * scale);
-        EXPECT_LT(largest_difference(result, expected) * scale * scale, sigmas * (key_switch_rms(toy.context, level) + rounding_rms(n))) << "level " << level;
+        const auto result = toy.decrypt(to_ciphertext(toy, square_relinearise(toy.context, keys.relinearisation,
+                                                                              std::move(z), toy.pool, toy.scratch)),
+                                        scale * scale);
+        EXPECT_LT(largest_difference(result, expected) * scale * scale,
+                  sigmas * (key_switch_rms(toy.context, level) + rounding_rms(n)))
+            << "level " << level;
     }
 }
 
@@ -102,9 +106,11 @@ TEST(KeyFiles, MissingAndLowKeysAreNamed) {
     EXPECT_EQ(keys.rotation(5, 2).automorphism.step, 5);
 }
 
-INSTANTIATE_TEST_SUITE_P(Shapes, KeySwitch, ::testing::Values(Shape{10, 4, 2}, Shape{11, 9, 3}, Shape{12, 8, 7}, Shape{10, 6, 1}),
+INSTANTIATE_TEST_SUITE_P(Shapes, KeySwitch,
+                         ::testing::Values(Shape{10, 4, 2}, Shape{11, 9, 3}, Shape{12, 8, 7}, Shape{10, 6, 1}),
                          [](const auto& i) {
-                             return "N" + std::to_string(1 << i.param.log_degree) + "L" + std::to_string(i.param.levels) + "K" + std::to_string(i.param.special);
+                             return "N" + std::to_string(1 << i.param.log_degree) + "L" +
+                                    std::to_string(i.param.levels) + "K" + std::to_string(i.param.special);
                          });
 
 }  // namespace

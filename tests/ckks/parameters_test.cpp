@@ -100,8 +100,8 @@ TEST(Security, NoSetFitsTheSmallestRing) {
     expect_error(ErrorCode::security, "exceeds the 26 bits", [&] { const Parameters refused(literal); });
 }
 
-/// Seven digits of seven limbs and seven special primes of 30 bits are at most 1680 bits: below the bounds of the two largest
-/// rings, so every set that passes the other checks is secure there.
+/// Seven digits of seven limbs and seven special primes of 30 bits are at most 1680 bits: below the bounds of the two
+/// largest rings, so every set that passes the other checks is secure there.
 TEST(Security, LargestSetsFitTheLargestRings) {
     for (const int log_degree : {16, 17}) {
         auto literal = toy_literal(log_degree, 49, 7);
@@ -136,7 +136,8 @@ TEST(Parameters, BadPrimesAreNamed) {
     while (!ring::is_prime(large)) large += step;
     std::uint64_t wrong_residue = (1u << 29) + 2049;  // 1 mod 2048, not mod 4096
     while (!ring::is_prime(wrong_residue)) wrong_residue += step;
-    for (const std::uint64_t bad : {std::uint64_t{0}, std::uint64_t{1}, std::uint64_t{2}, composite, large, wrong_residue}) {
+    for (const std::uint64_t bad :
+         {std::uint64_t{0}, std::uint64_t{1}, std::uint64_t{2}, composite, large, wrong_residue}) {
         for (const bool special : {false, true}) {
             auto literal = good;
             (special ? literal.special : literal.chain)[1] = static_cast<std::uint32_t>(bad);

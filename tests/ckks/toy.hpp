@@ -26,11 +26,16 @@ inline ParametersLiteral toy_literal(int log_degree, int levels, int special) {
 }
 
 /// Slot rms of what one rounding adds: (r0 + r1 s) with r uniform in +-1/2, s ternary, conjugate-invariant ring.
-inline double rounding_rms(double degree) { return std::sqrt(degree / 6) * std::sqrt(4 * degree / 3); }
+inline double rounding_rms(double degree) {
+    return std::sqrt(degree / 6) * std::sqrt(4 * degree / 3);
+}
 /// Slot rms of fresh encryption noise.
-inline double fresh_rms(double degree) { return noise_sigma * std::sqrt(2 * degree); }
-/// Slot rms of key switching noise after division by P: digits are uniform in about +-sqrt(alpha) Q_j / 2, P is as large
-/// as a digit: sum over digits of (digit rms) (error rms) sqrt(N-term products, doubled by the symmetry), plus the rounding.
+inline double fresh_rms(double degree) {
+    return noise_sigma * std::sqrt(2 * degree);
+}
+/// Slot rms of key switching noise after division by P: digits are uniform in about +-sqrt(alpha) Q_j / 2, P is as
+/// large as a digit: sum over digits of (digit rms) (error rms) sqrt(N-term products, doubled by the symmetry), plus
+/// the rounding.
 inline double key_switch_rms(const Context& context, int level) {
     const double n = context.degree(), alpha = context.parameters().digit_limbs();
     const double digit = std::sqrt(alpha / 12.0);  // relative to P
@@ -40,8 +45,12 @@ inline double key_switch_rms(const Context& context, int level) {
 
 struct Toy {
     explicit Toy(const ParametersLiteral& literal)
-        : context(Parameters(literal)), encoder(literal.log_degree), pool(context.degree()), secret(SecretKey::generate(context)),
-          transforms(context, secret, context.levels()), scratch(context, pool) {}
+        : context(Parameters(literal)),
+          encoder(literal.log_degree),
+          pool(context.degree()),
+          secret(SecretKey::generate(context)),
+          transforms(context, secret, context.levels()),
+          scratch(context, pool) {}
 
     Ciphertext encrypt(const std::vector<double>& slots, double scale, int level) {
         std::vector<double> coefficients(context.degree());

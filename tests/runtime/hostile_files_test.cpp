@@ -91,7 +91,7 @@ TEST_F(HostileFiles, TruncatedFilesAreRefused) {
     }
 }
 
-/// The same choice of bytes, one bit of each, in turn.
+/// Every byte of the header, the fields and the tail, and every 331st of the residues: one bit of each, in turn.
 TEST_F(HostileFiles, FlippedBytesAreRefused) {
     for (const bool is_request : {true, false}) {
         const auto path = scratch / "flipped";
@@ -117,9 +117,8 @@ TEST_F(HostileFiles, ResiduesAboveTheirPrimeAreRefused) {
             const u32 q = context.prime(static_cast<int>(limb % levels));
             EXPECT_NO_THROW(read(is_request, forge(is_request, fields(is_request, 1), limb * n + 17, q - 1)));
             for (const u32 bad : {q, (1u << 30) - 1})
-                expect_error(ErrorCode::format, "not below its prime " + std::to_string(q), [&] {
-                    read(is_request, forge(is_request, fields(is_request, 1), limb * n + 17, bad));
-                });
+                expect_error(ErrorCode::format, "not below its prime " + std::to_string(q),
+                             [&] { read(is_request, forge(is_request, fields(is_request, 1), limb * n + 17, bad)); });
         }
     }
 }
@@ -127,7 +126,8 @@ TEST_F(HostileFiles, ResiduesAboveTheirPrimeAreRefused) {
 TEST_F(HostileFiles, NumbersOfImagesOutsideTheBatchAreRefused) {
     const auto batch = static_cast<u32>(toy.plan.batch());
     for (const bool is_request : {true, false}) {
-        for (const u32 images : {1u, batch}) EXPECT_NO_THROW(read(is_request, forge(is_request, fields(is_request, images))));
+        for (const u32 images : {1u, batch})
+            EXPECT_NO_THROW(read(is_request, forge(is_request, fields(is_request, images))));
         for (const u32 images : {0u, batch + 1, 0x80000000u, 0xffffffffu})
             expect_error(ErrorCode::format, std::to_string(images) + " images in a batch of " + std::to_string(batch),
                          [&] { read(is_request, forge(is_request, fields(is_request, images))); });

@@ -64,7 +64,8 @@ TEST(Cancellation, OfEncryptionAndKeysLeavesNothing) {
 }
 
 /// One image or all but one: the others' slots hold the mean pixel and disturb nobody. The noise model's bound is in
-/// end_to_end_test.cpp; here wrong slots would give errors of the size of the scores.
+/// end_to_end_test.cpp; its errors are a few 1e-4 of the scores here, wrong slots
+/// would give errors as large as the scores.
 TEST(PartialBatch, GivesTheScoresOfItsImages) {
     const auto plan = toy_plan({10, 4, 1, 4, 3, false}, 1);
     const testing::Scratch folder;
@@ -73,8 +74,8 @@ TEST(PartialBatch, GivesTheScoresOfItsImages) {
     for (const int count : {1, 7, plan.batch() - 1, plan.batch()}) {
         const auto images = random_images(plan, count, static_cast<unsigned>(count));
         runtime::encrypt(plan, folder / "secret", images, folder / "request", 1, silent);
-        const auto report = runtime::infer(plan, folder / "evaluation", folder / "request", folder / "response", {},
-                                           silent);
+        const auto report =
+            runtime::infer(plan, folder / "evaluation", folder / "request", folder / "response", {}, silent);
         EXPECT_EQ(report.images, count);
         const auto found = runtime::decrypt(plan, folder / "secret", folder / "response");
         const auto expected = plain_scores(plan, images, 0, 0);
@@ -85,8 +86,7 @@ TEST(PartialBatch, GivesTheScoresOfItsImages) {
             error += std::pow(found.scores[i] - expected[i], 2);
             size += std::pow(expected[i], 2);
         }
-        std::printf("rel %f\n", std::sqrt(error/size));
-        EXPECT_LT(std::sqrt(error / size), 0.05) << count;
+        EXPECT_LT(std::sqrt(error / size), 0.005) << count;
     }
 }
 
@@ -124,7 +124,9 @@ TEST(Keys, AreNotOverwritten) {
     EXPECT_NE(testing::read_file(folder / "secret"), first);
 }
 
-/// The model follows the engine's steps; what workers hold for a moment is all it leaves out.
+/// The model follows the engine's steps, so that reserving what it says is enough. It is exact where the worst moment
+/// has a full group of target limbs; a layer whose last group is smaller holds fewer lifted digits than the model says:
+/// of the toy's memory at most 8%, as one group of its few limbs is much.
 class Memory : public ::testing::TestWithParam<ToyShape> {};
 
 TEST_P(Memory, PeakIsAsPredicted) {
@@ -137,10 +139,11 @@ TEST_P(Memory, PeakIsAsPredicted) {
             options.memory_bytes = budget;
             const auto report =
                 runtime::infer(toy.plan, toy.evaluation(), toy.request(), toy.response(), options, silent);
-            const double ratio = static_cast<double>(report.peak_limb_bytes) / static_cast<double>(report.predicted_limb_bytes);
-            std::printf("ratio %f\n", ratio);
-            EXPECT_LT(ratio, 1.03) << threads << " threads, budget " << budget;
-            EXPECT_GT(ratio, 0.97) << threads << " threads, budget " << budget;
+            const auto predicted = static_cast<double>(report.predicted_limb_bytes);
+            EXPECT_LE(static_cast<double>(report.peak_limb_bytes), 1.01 * predicted)
+                << threads << " threads, budget " << budget;
+            EXPECT_GE(static_cast<double>(report.peak_limb_bytes), 0.92 * predicted)
+                << threads << " threads, budget " << budget;
             fs::remove(toy.response());
         }
 }

@@ -82,7 +82,8 @@ TEST(Geometry, NeedsAreTheTermsOfTheRange) {
     EXPECT_TRUE(rc::check([] {
         const auto c = random_case();
         const auto geometry = make_geometry(c.layer, c.sources, c.output);
-        const int first = *rc::gen::inRange(0, c.output.columns()), last = *rc::gen::inRange(first, c.output.columns() + 1);
+        const int first = *rc::gen::inRange(0, c.output.columns()),
+                  last = *rc::gen::inRange(first, c.output.columns() + 1);
         const auto needs = geometry.needs(first, last);
         std::size_t counted = 0;
         for (const auto& [column, shifts] : needs)

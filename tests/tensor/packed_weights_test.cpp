@@ -14,8 +14,8 @@ plan::Operand random_operand(int outputs, int channels, int taps) {
     plan::Operand operand;
     operand.channels = channels;
     operand.taps.resize(static_cast<std::size_t>(taps));
-    operand.weights = *rc::gen::container<std::vector<std::int16_t>>(static_cast<std::size_t>(outputs * channels * taps),
-                                                                    rc::gen::arbitrary<std::int16_t>());
+    operand.weights = *rc::gen::container<std::vector<std::int16_t>>(
+        static_cast<std::size_t>(outputs * channels * taps), rc::gen::arbitrary<std::int16_t>());
     return operand;
 }
 
