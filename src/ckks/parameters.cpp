@@ -65,7 +65,7 @@ Parameters::Parameters(ParametersLiteral literal) : literal_(std::move(literal))
     if (!l.insecure_for_tests && security_bits() < 128)
         throw Error(
             ErrorCode::security,
-            fmt::format("log2(QP) = {:.1f} exceeds the {} bits that N = 2^{} allows at 128-bit security; use a larger "
+            fmt::format("log2(QP) = {:.3f} exceeds the {} bits that N = 2^{} allows at 128-bit security; use a larger "
                         "ring or fewer levels",
                         log2_qp(), max_log2_qp_128(l.log_degree), l.log_degree));
 }

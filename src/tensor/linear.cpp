@@ -69,6 +69,7 @@ FeatureMap LinearEngine::run(const plan::Layer& layer, std::vector<LinearSource>
     else
         result.pending.resize(count);
 
+    const int group_limbs = std::clamp(options.group_limbs, 1, ckks::SwitchScratch::group);
     const auto division = division_sources(context_, layer.level, rescale);
     std::vector<std::array<ckks::Poly, 2>> head_sums;
     const int size = std::max(1, std::min(options.block_columns, columns));
@@ -109,14 +110,14 @@ FeatureMap LinearEngine::run(const plan::Layer& layer, std::vector<LinearSource>
             raise_digits(block, targets);
             multiply(block, targets);
         };
-        const auto source_groups = in_groups(0, static_cast<int>(division.size()), options.group_limbs);
+        const auto source_groups = in_groups(0, static_cast<int>(division.size()), group_limbs);
         for (const auto& group : source_groups) {
             std::vector<int> targets;
             for (const int i : group) targets.push_back(division[static_cast<std::size_t>(i)]);
             compute(targets);
         }
         const bool finished = !head || last == columns;
-        const auto target_groups = in_groups(0, result_level, options.group_limbs);
+        const auto target_groups = in_groups(0, result_level, group_limbs);
         if (!head) {
             divide_sources(block);
             for (const auto& targets : target_groups) {

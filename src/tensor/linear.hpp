@@ -40,7 +40,8 @@ struct LinearSource {
 
 struct LinearOptions {
     int block_columns = 8;  ///< output columns of a block: more take more memory, fewer repeat more work at block edges
-    int group_limbs = 4;    ///< target limbs of a group: more take more memory, fewer read the digits more often
+    int group_limbs = 4;    ///< target limbs of a group: more take more memory, fewer read the digits more often;
+                            ///< at most SwitchScratch::group
 };
 
 class LinearEngine {
