@@ -62,23 +62,25 @@ TEST_P(EndToEnd, EncryptedScoresEqualThePlainOnesUpToTheModelledNoise) {
     double modelled = 0;  // the tails of squared noise are long: average over several draws
     constexpr int draws = 8;
     for (unsigned draw = 0; draw < draws; ++draw)
-        modelled += rms_difference(plain_scores(plan, images, std::sqrt(n / 6) * std::sqrt(4 * n / 3), draw), expected) / draws;
+        modelled +=
+            rms_difference(plain_scores(plan, images, std::sqrt(n / 6) * std::sqrt(4 * n / 3), draw), expected) / draws;
     const double measured = rms_difference(scores.scores, expected);
     EXPECT_LT(measured, 8 * modelled);
     EXPECT_GT(measured, modelled / 8);
 }
 
 INSTANTIATE_TEST_SUITE_P(Shapes, EndToEnd,
-                         ::testing::Values(ToyShape{11, 8, 2, 8, 3, true},     // a row a tile
-                                           ToyShape{11, 8, 3, 16, 3, true},    // two rows a tile
-                                           ToyShape{10, 8, 1, 64, 2, true},    // an image a column of slots: no rotations
-                                           ToyShape{11, 8, 2, 4, 3, false},    // half a row
-                                           ToyShape{12, 8, 2, 1, 3, false},    // a pixel a tile
-                                           ToyShape{12, 8, 2, 8, 6, true},     // one digit
+                         ::testing::Values(ToyShape{11, 8, 2, 8, 3, true},   // a row a tile
+                                           ToyShape{11, 8, 3, 16, 3, true},  // two rows a tile
+                                           ToyShape{10, 8, 1, 64, 2, true},  // an image a column of slots: no rotations
+                                           ToyShape{11, 8, 2, 4, 3, false},  // half a row
+                                           ToyShape{12, 8, 2, 1, 3, false},  // a pixel a tile
+                                           ToyShape{12, 8, 2, 8, 6, true},   // one digit
                                            ToyShape{11, 16, 2, 32, 2, true}),
                          [](const auto& i) {
-                             return "N" + std::to_string(1 << i.param.log_degree) + "Side" + std::to_string(i.param.side) + "Run" +
-                                    std::to_string(i.param.run_length) + "K" + std::to_string(i.param.special);
+                             return "N" + std::to_string(1 << i.param.log_degree) + "Side" +
+                                    std::to_string(i.param.side) + "Run" + std::to_string(i.param.run_length) + "K" +
+                                    std::to_string(i.param.special);
                          });
 
 }  // namespace

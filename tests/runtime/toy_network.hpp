@@ -48,11 +48,13 @@ inline plan::Plan toy_plan(const ToyShape& shape, unsigned seed) {
         o.stride = stride;
         o.taps = square_taps(reach);
         std::uniform_int_distribution<int> weight(-range, range);
-        for (std::size_t i = 0; i < static_cast<std::size_t>(outputs) * o.taps.size() * static_cast<std::size_t>(channels); ++i)
+        for (std::size_t i = 0;
+             i < static_cast<std::size_t>(outputs) * o.taps.size() * static_cast<std::size_t>(channels); ++i)
             o.weights.push_back(static_cast<std::int16_t>(weight(rng)));
         return o;
     };
-    auto layer = [&](const char* name, int outputs, int side, plan::Finish finish, std::vector<plan::Operand> operands) {
+    auto layer = [&](const char* name, int outputs, int side, plan::Finish finish,
+                     std::vector<plan::Operand> operands) {
         plan::Layer l;
         l.name = name;
         l.finish = finish;
@@ -91,12 +93,14 @@ inline io::Images random_images(const plan::Plan& plan, int count, unsigned seed
     io::Images images{count, plan.input.height, plan.input.width, plan.input.channels, {}, {}};
     std::mt19937 rng(seed);
     std::uniform_int_distribution<int> pixel(0, 255);
-    for (int i = 0; i < count * images.height * images.width * images.channels; ++i) images.pixels.push_back(static_cast<std::uint8_t>(pixel(rng)));
+    for (int i = 0; i < count * images.height * images.width * images.channels; ++i)
+        images.pixels.push_back(static_cast<std::uint8_t>(pixel(rng)));
     return images;
 }
 
 /// Class scores by the plan's definition, in doubles; noise of the given rms (units of z) is added before each square.
-inline std::vector<double> plain_scores(const plan::Plan& plan, const io::Images& images, double noise_rms, unsigned seed) {
+inline std::vector<double> plain_scores(const plan::Plan& plan, const io::Images& images, double noise_rms,
+                                        unsigned seed) {
     std::mt19937 rng(seed);
     std::normal_distribution<double> noise(0, 1);
     std::vector<double> scores;
@@ -107,7 +111,8 @@ inline std::vector<double> plain_scores(const plan::Plan& plan, const io::Images
         const auto size = static_cast<std::size_t>(images.height * images.width * images.channels);
         for (std::size_t i = 0; i < size; ++i) {
             const auto c = i % static_cast<std::size_t>(images.channels);
-            input.push_back((images.pixels[static_cast<std::size_t>(image) * size + i] - plan.input.mean[c]) * plan.input.factor[c]);
+            input.push_back((images.pixels[static_cast<std::size_t>(image) * size + i] - plan.input.mean[c]) *
+                            plan.input.factor[c]);
         }
         for (const auto& layer : plan.layers) {
             std::vector<double> out(static_cast<std::size_t>(layer.height * layer.width * layer.out_channels));
@@ -118,17 +123,22 @@ inline std::vector<double> plain_scores(const plan::Plan& plan, const io::Images
                     for (int x = 0; x < layer.width; ++x)
                         for (int o = 0; o < layer.out_channels; ++o)
                             for (std::size_t tap = 0; tap < op.taps.size(); ++tap) {
-                                const int p = ((y * op.stride + op.taps[tap].dy) * w + x * op.stride + op.taps[tap].dx + pixels) % pixels;
+                                const int p =
+                                    ((y * op.stride + op.taps[tap].dy) * w + x * op.stride + op.taps[tap].dx + pixels) %
+                                    pixels;
                                 for (int c = 0; c < op.channels; ++c)
                                     out[static_cast<std::size_t>((y * layer.width + x) * layer.out_channels + o)] +=
-                                        op.weights[(static_cast<std::size_t>(o) * op.taps.size() + tap) * static_cast<std::size_t>(op.channels) + static_cast<std::size_t>(c)] *
+                                        op.weights[(static_cast<std::size_t>(o) * op.taps.size() + tap) *
+                                                       static_cast<std::size_t>(op.channels) +
+                                                   static_cast<std::size_t>(c)] *
                                         maps[source][static_cast<std::size_t>(p * op.channels + c)];
                             }
             }
             const auto outputs = static_cast<std::size_t>(layer.out_channels);
             if (layer.finish == plan::Finish::square)
                 for (std::size_t i = 0; i < out.size(); ++i) {
-                    const double z = out[i] / plan.parameters.chain[static_cast<std::size_t>(layer.level - 1)] + layer.bias[i % outputs] + noise_rms * noise(rng);
+                    const double z = out[i] / plan.parameters.chain[static_cast<std::size_t>(layer.level - 1)] +
+                                     layer.bias[i % outputs] + noise_rms * noise(rng);
                     out[i] = z * z;
                 }
             if (layer.finish == plan::Finish::head)
