@@ -191,7 +191,7 @@ Operand square_relinearise(const Context& context, const SwitchingKey& key, Ciph
     return result;
 }
 
-Operand make_operand(const Context& context, Ciphertext&& ciphertext, LimbPool&) {
+Operand make_operand(const Context& context, Ciphertext&& ciphertext) {
     const auto& k = context.kernels();
     const std::size_t n = context.degree();
     Operand result;

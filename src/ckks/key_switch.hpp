@@ -42,7 +42,7 @@ Operand square_relinearise(const Context& context, const SwitchingKey& key, Ciph
                            SwitchScratch& scratch);
 
 /// Prepares a ciphertext as an operand: extended0 = P c0 without special limbs.
-Operand make_operand(const Context& context, Ciphertext&& ciphertext, LimbPool& pool);
+Operand make_operand(const Context& context, Ciphertext&& ciphertext);
 
 /// Rotates an operand by several steps with one ModUp (hoisting); results are divided by P again.
 std::vector<Ciphertext> rotate_hoisted(const Context& context, const EvaluationKeys& keys, const Operand& operand,

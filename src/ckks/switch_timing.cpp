@@ -33,7 +33,7 @@ class Workload {
             for (Poly* part : {&ciphertext.c0, &ciphertext.c1}) part->limbs.push_back(random_limb(t));
         return ciphertext;
     }
-    Operand random_operand(int level) { return make_operand(context_, random_ciphertext(level), pool_); }
+    Operand random_operand(int level) { return make_operand(context_, random_ciphertext(level)); }
 
     /// Squares consume their operand; the copy is a few percent of the time.
     void square(const Ciphertext& source) {

@@ -153,7 +153,7 @@ EndToEndResult run_end_to_end(const EndToEndOptions& options, bool quiet) {
     Steps steps;
     steps.keygen = step("client: make keys",
                         {"keygen", plan_path, "--secret", secret_name, "--evaluation", (server / keys_name).string(),
-                         "--overwrite", "--threads", threads},
+                         "--overwrite"},
                         client, quiet);
     steps.encrypt = step(
         fmt::format("client: encrypt {} images", count),

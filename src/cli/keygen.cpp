@@ -19,7 +19,6 @@ struct Options {
     std::string secret;
     std::string evaluation;
     bool overwrite = false;
-    int threads = 0;
     bool quiet = false;
     ReportTarget json;
 };
@@ -29,7 +28,7 @@ void run(const Options& options) {
     const auto start = std::chrono::steady_clock::now();
     TerminalProgress progress("keygen", options.quiet);
     const runtime::KeySizes sizes =
-        runtime::generate_keys(plan, options.secret, options.evaluation, options.overwrite, options.threads, progress);
+        runtime::generate_keys(plan, options.secret, options.evaluation, options.overwrite, progress);
     const double seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
     const Json report{
         {"seconds", seconds}, {"secret_key_bytes", sizes.secret_bytes}, {"key_bytes", sizes.evaluation_bytes}};
@@ -52,7 +51,6 @@ void add_keygen(CLI::App& app) {
     command->add_option("--evaluation", options->evaluation, "Evaluation keys to write")->required()->type_name("FILE");
     command->add_flag("--overwrite", options->overwrite,
                       "Replace existing keys; what was encrypted under them is lost");
-    add_threads_option(*command, options->threads);
     add_quiet_option(*command, options->quiet);
     add_json_option(*command, options->json);
     command->callback([options] { run(*options); });

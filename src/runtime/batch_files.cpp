@@ -87,7 +87,7 @@ Request read_request(const plan::Plan& plan, const ckks::Context& context, const
     for (int i = 0; i < count; ++i) {
         ckks::Ciphertext ct{read_poly(in, context, input_level(plan), pool), ring::make_poly(pool, input_level(plan))};
         ckks::expand_seeded(context, seed, static_cast<std::uint64_t>(i), ct.c1);
-        request.input.ready.push_back(ckks::make_operand(context, std::move(ct), pool));
+        request.input.ready.push_back(ckks::make_operand(context, std::move(ct)));
     }
     in.finish();
     return request;

@@ -33,7 +33,7 @@ void stop_if_cancelled(const Progress& progress) {
 }  // namespace
 
 KeySizes generate_keys(const plan::Plan& plan, const std::string& secret_path, const std::string& evaluation_path,
-                       bool overwrite, int, Progress& progress) {
+                       bool overwrite, Progress& progress) {
     refuse_existing(secret_path, overwrite);
     refuse_existing(evaluation_path, overwrite);
     const ckks::Context context{ckks::Parameters(plan.parameters)};

@@ -19,7 +19,7 @@ struct KeySizes {
 /// Makes a secret key and exactly the evaluation keys that the plan lists. Both files must not exist yet unless
 /// `overwrite`; the secret key is written with permission 0600.
 KeySizes generate_keys(const plan::Plan& plan, const std::string& secret_path, const std::string& evaluation_path,
-                       bool overwrite, int threads, Progress& progress);
+                       bool overwrite, Progress& progress);
 
 /// Encrypts up to plan.batch() images (fewer: the rest of the slots hold the mean pixel). Fresh seed per call.
 /// Returns the bytes written. Throws Error(format) if image shape and plan disagree, Error(range) if there are too

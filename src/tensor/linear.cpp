@@ -141,7 +141,7 @@ FeatureMap LinearEngine::run(const plan::Layer& layer, std::vector<LinearSource>
                     static_cast<std::size_t>(head ? 0 : first) * static_cast<std::size_t>(layer.out_channels) + i;
                 ckks::Ciphertext ct{std::move(sum[0]), std::move(sum[1])};
                 if (layer.finish == plan::Finish::none)
-                    result.ready[at] = ckks::make_operand(context_, std::move(ct), pool_);
+                    result.ready[at] = ckks::make_operand(context_, std::move(ct));
                 else
                     result.pending[at] = std::move(ct);
             }
@@ -279,7 +279,7 @@ void LinearEngine::sum_tiles(std::vector<ckks::Ciphertext>& scores, const plan::
                 std::copy_n(score.c0[t], context_.degree(), copy.c0[t]);
                 std::copy_n(score.c1[t], context_.degree(), copy.c1[t]);
             }
-            const auto operand = ckks::make_operand(context_, std::move(copy), pool_);
+            const auto operand = ckks::make_operand(context_, std::move(copy));
             const int one[] = {step};
             const auto rotated =
                 ckks::rotate_hoisted(context_, keys_, operand, one, pool_, *scratch_[static_cast<std::size_t>(worker)]);

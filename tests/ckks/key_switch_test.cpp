@@ -47,7 +47,7 @@ TEST_P(KeySwitch, HoistedRotationsRotateTheSlots) {
     for (int level = 2; level <= GetParam().levels; level += 2) {
         auto ct = toy.encrypt(toy.random_slots(3), scale, level);
         const auto slots = toy.decrypt(ct, scale);
-        const auto operand = make_operand(toy.context, std::move(ct), toy.pool);
+        const auto operand = make_operand(toy.context, std::move(ct));
         const auto results = rotate_hoisted(toy.context, keys, operand, steps, toy.pool, toy.scratch);
         for (std::size_t s = 0; s < steps.size(); ++s)
             EXPECT_LT(largest_difference(toy.decrypt(results[s], scale), rotated(slots, steps[s])) * scale,
@@ -91,7 +91,7 @@ TEST(KeySwitchOfRandomShape, StaysWithinTheNoiseModel) {
 
         auto ct = toy.encrypt(toy.random_slots(seed + 1), 0x1p40, level);
         const auto slots = toy.decrypt(ct, 0x1p40);
-        const auto operand = make_operand(toy.context, std::move(ct), toy.pool);
+        const auto operand = make_operand(toy.context, std::move(ct));
         const int one[] = {step};
         const auto result = rotate_hoisted(toy.context, keys, operand, one, toy.pool, toy.scratch);
         RC_ASSERT(largest_difference(toy.decrypt(result[0], 0x1p40), rotated(slots, step)) * 0x1p40 < bound);

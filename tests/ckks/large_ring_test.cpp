@@ -27,7 +27,7 @@ TEST(LargeRing, SquaresAndRotatesAt128Bits) {
 
     auto ct = toy.encrypt(toy.random_slots(2), 0x1p45, 3);
     const auto slots = toy.decrypt(ct, 0x1p45);
-    const auto operand = make_operand(toy.context, std::move(ct), toy.pool);
+    const auto operand = make_operand(toy.context, std::move(ct));
     const auto results = rotate_hoisted(toy.context, keys, operand, steps, toy.pool, toy.scratch);
     for (std::size_t s = 0; s < 2; ++s)
         EXPECT_LT(largest_difference(toy.decrypt(results[s], 0x1p45), rotated(slots, steps[s])) * 0x1p45, bound)

@@ -39,7 +39,7 @@ double rms_difference(const std::vector<double>& a, const std::vector<double>& b
 runtime::Scores run_encrypted(const plan::Plan& plan, const io::Images& images, int threads) {
     const Folder folder;
     Silent silent;
-    runtime::generate_keys(plan, folder / "secret", folder / "evaluation", false, 1, silent);
+    runtime::generate_keys(plan, folder / "secret", folder / "evaluation", false, silent);
     runtime::encrypt(plan, folder / "secret", images, folder / "request", threads, silent);
     runtime::InferenceOptions options;
     options.threads = threads;

@@ -47,13 +47,12 @@ TEST(Cancellation, OfEncryptionAndKeysLeavesNothing) {
     const testing::Scratch folder;
     for (const int updates : {0, 1}) {
         StopAfter progress(updates);
-        expect_error(ErrorCode::cancelled, "interrupted", [&] {
-            runtime::generate_keys(plan, folder / "secret", folder / "evaluation", false, 1, progress);
-        });
+        expect_error(ErrorCode::cancelled, "interrupted",
+                     [&] { runtime::generate_keys(plan, folder / "secret", folder / "evaluation", false, progress); });
         EXPECT_TRUE(files_of(folder / "").empty());
     }
     Silent silent;
-    runtime::generate_keys(plan, folder / "secret", folder / "evaluation", false, 1, silent);
+    runtime::generate_keys(plan, folder / "secret", folder / "evaluation", false, silent);
     for (const int updates : {0, 2}) {
         StopAfter progress(updates);
         expect_error(ErrorCode::cancelled, "interrupted", [&] {
@@ -70,7 +69,7 @@ TEST(PartialBatch, GivesTheScoresOfItsImages) {
     const auto plan = toy_plan({10, 4, 1, 4, 3, false}, 1);
     const testing::Scratch folder;
     Silent silent;
-    runtime::generate_keys(plan, folder / "secret", folder / "evaluation", false, 1, silent);
+    runtime::generate_keys(plan, folder / "secret", folder / "evaluation", false, silent);
     for (const int count : {1, 7, plan.batch() - 1, plan.batch()}) {
         const auto images = random_images(plan, count, static_cast<unsigned>(count));
         runtime::encrypt(plan, folder / "secret", images, folder / "request", 1, silent);
@@ -94,7 +93,7 @@ TEST(Batches, TooManyImagesAndOtherShapesAreRefused) {
     const auto plan = toy_plan({10, 4, 1, 4, 3, false}, 1);
     const testing::Scratch folder;
     Silent silent;
-    runtime::generate_keys(plan, folder / "secret", folder / "evaluation", false, 1, silent);
+    runtime::generate_keys(plan, folder / "secret", folder / "evaluation", false, silent);
     const auto encrypt = [&](const io::Images& images) {
         runtime::encrypt(plan, folder / "secret", images, folder / "request", 1, silent);
     };
@@ -112,7 +111,7 @@ TEST(Keys, AreNotOverwritten) {
     const testing::Scratch folder;
     Silent silent;
     const auto make = [&](bool overwrite) {
-        runtime::generate_keys(plan, folder / "secret", folder / "evaluation", overwrite, 1, silent);
+        runtime::generate_keys(plan, folder / "secret", folder / "evaluation", overwrite, silent);
     };
     make(false);
     const auto first = testing::read_file(folder / "secret");

@@ -36,7 +36,7 @@ struct Deployment {
     explicit Deployment(const ToyShape& shape, int images, unsigned seed = 1)
         : plan(toy_plan(shape, seed)), pictures(random_images(plan, images, 2)) {
         Silent silent;
-        runtime::generate_keys(plan, secret(), evaluation(), false, 1, silent);
+        runtime::generate_keys(plan, secret(), evaluation(), false, silent);
         runtime::encrypt(plan, secret(), pictures, request(), 1, silent);
     }
     std::string secret() const { return folder / "secret"; }

@@ -46,7 +46,7 @@ class LinearAgreement : public ::testing::TestWithParam<test::ToyShape> {
                 for (int t = 0; t < level; ++t)
                     for (std::size_t n = 0; n < context.degree(); ++n)
                         (*part)[static_cast<std::size_t>(t)][n] = static_cast<u32>(rng() % context.prime(t));
-            map.ready.push_back(ckks::make_operand(context, std::move(ct), pool));
+            map.ready.push_back(ckks::make_operand(context, std::move(ct)));
         }
         return map;
     }
@@ -153,7 +153,7 @@ TEST(Linear, RunsLayersWithoutAFinish) {
                 copy.c0[at][n] = ct.c0[at][n] = static_cast<u32>(rng() % context.prime(t));
                 copy.c1[at][n] = ct.c1[at][n] = static_cast<u32>(rng() % context.prime(t));
             }
-        map.ready.push_back(ckks::make_operand(context, std::move(ct), pool));
+        map.ready.push_back(ckks::make_operand(context, std::move(ct)));
         given.push_back(std::move(copy));
     }
     std::vector<LinearSource> sources{{&map, std::vector<bool>(static_cast<std::size_t>(layout.columns()), true)}};
