@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <cassert>
 
+#include "ring/conversion_bounds.hpp"
+
 namespace obscura::ckks {
 
 using ring::inverse_mod;
@@ -22,7 +24,6 @@ Context::Context(const Parameters& parameters)
         u32 product = 1;
         for (int k = 0; k < special; ++k) product = mul_mod(product, prime(levels + k) % prime(t), prime(t));
         special_product_.push_back(product);
-        special_inverse_.push_back(t < levels ? make_factor(inverse_mod(product, prime(t)), prime(t)) : ring::Factor{});
     }
     for (int digit = 0; digit < parameters_.digits(levels); ++digit) {
         auto& plain = mod_up_plain_.emplace_back();
@@ -38,19 +39,25 @@ Context::Context(const Parameters& parameters)
     }
     std::vector<int> specials;
     for (int k = 0; k < special; ++k) specials.push_back(levels + k);
-    mod_down_ = make_conversion(specials, true);
-    mod_down_rescale_.resize(static_cast<std::size_t>(levels) + 1);
-    for (int level = 2; level <= levels; ++level) {
-        auto sources = specials;
-        sources.push_back(level - 1);
-        mod_down_rescale_[static_cast<std::size_t>(level)] = make_conversion(sources, true);
+    for (int dropped = 0; dropped <= 2; ++dropped) {
+        auto& conversions = mod_down_[static_cast<std::size_t>(dropped)];
+        conversions.resize(static_cast<std::size_t>(levels) + 1);
+        for (int level = dropped + 1; level <= levels; ++level) {
+            if (!parameters_.can_divide(level, dropped)) continue;
+            auto sources = specials;
+            for (int i = 1; i <= dropped; ++i) sources.push_back(level - i);
+            conversions[static_cast<std::size_t>(level)] = make_conversion(sources, true);
+        }
     }
 }
 
 Conversion Context::make_conversion(const std::vector<int>& sources, bool montgomery) const {
     Conversion c;
     const std::size_t n = sources.size();
-    assert(n <= ring::max_conversion_sources);
+    std::vector<u32> primes;
+    for (const int source : sources) primes.push_back(prime(source));
+    assert(ring::fits_conversion(primes));
+    c.shift = ring::reciprocal_shift(primes);
     auto product_without = [&](std::size_t skip, u32 q) {
         u32 product = 1;
         for (std::size_t i = 0; i < n; ++i)
@@ -64,7 +71,7 @@ Conversion Context::make_conversion(const std::vector<int>& sources, bool montgo
         c.unweight.push_back(make_factor(rest, s));
         c.weighted_inverse.push_back(ring::make_inverse_scale(
             table(sources[i]), montgomery ? weight : mul_mod(weight, modulus(sources[i]).r, s)));
-        c.reciprocal.push_back(static_cast<i32>(((u64{1} << 58) + s / 2) / s));
+        c.reciprocal.push_back(static_cast<i32>(((u64{1} << c.shift) + s / 2) / s));
     }
     c.factor.resize(static_cast<std::size_t>(limbs()));
     c.minus_product.resize(static_cast<std::size_t>(limbs()));
@@ -89,9 +96,17 @@ const Conversion& Context::mod_up(int digit, int level) const {
                   [static_cast<std::size_t>(digit_end(digit, level) - digit_begin(digit))];
 }
 
-ring::Factor Context::rescale_inverse(int limb, int level) const {
+const Conversion& Context::mod_down(int level, int dropped) const {
+    const auto& conversion = mod_down_[static_cast<std::size_t>(dropped)][static_cast<std::size_t>(level)];
+    assert(!conversion.weight.empty());
+    return conversion;
+}
+
+ring::Factor Context::division_inverse(int limb, int level, int dropped) const {
     const u32 q = prime(limb);
-    return make_factor(inverse_mod(mul_mod(special_product(limb), prime(level - 1) % q, q), q), q);
+    u32 product = special_product(limb);
+    for (int i = 1; i <= dropped; ++i) product = mul_mod(product, prime(level - i) % q, q);
+    return make_factor(inverse_mod(product, q), q);
 }
 
 }  // namespace obscura::ckks

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <array>
 #include <vector>
 
 #include "ckks/parameters.hpp"
@@ -23,7 +24,8 @@ struct Conversion {
     /// [sources] inverse transform that also multiplies by the weight (times 2^32 where the factors are plain: the
     /// evaluations are Montgomery products then)
     std::vector<ring::InverseScale> weighted_inverse;
-    std::vector<i32> reciprocal;  ///< [sources] round(2^58 / s_i)
+    std::vector<i32> reciprocal;  ///< [sources] round(2^shift / s_i)
+    int shift = 58;               ///< fixed point of the quotient
     std::vector<std::vector<u32>>
         factor;  ///< [target][sources] S/s_i mod target, times 2^32 if Montgomery; empty: unused target
     std::vector<u32> minus_product;  ///< [target] -S mod target, times 2^32 if Montgomery
@@ -56,15 +58,13 @@ class Context {
     const Conversion& mod_up_plain(int digit, int level) const;
     /// The same with Montgomery factors: results are exact.
     const Conversion& mod_up(int digit, int level) const;
-    /// Division by P: sources are the special limbs.
-    const Conversion& mod_down() const { return mod_down_; }
-    /// Division by P q_{level-1}: sources are the special limbs, then limb level-1.
-    const Conversion& mod_down_rescale(int level) const { return mod_down_rescale_[static_cast<std::size_t>(level)]; }
+    /// Division by P and the last `dropped` (0, 1 or 2) of `level` chain primes: sources are the special limbs, then
+    /// limbs level-1, level-2. See can_divide.
+    const Conversion& mod_down(int level, int dropped) const;
 
     u32 special_product(int limb) const { return special_product_[static_cast<std::size_t>(limb)]; }  ///< P mod prime
-    /// P^-1 and (P q_{level-1})^-1 modulo a chain prime.
-    ring::Factor special_inverse(int limb) const { return special_inverse_[static_cast<std::size_t>(limb)]; }
-    ring::Factor rescale_inverse(int limb, int level) const;
+    /// Inverse, modulo a chain prime, of P and the last `dropped` of `level` chain primes.
+    ring::Factor division_inverse(int limb, int level, int dropped) const;
 
     /// Digest of the parameters as stored in file headers.
     const std::string& digest() const { return digest_; }
@@ -78,10 +78,8 @@ class Context {
     std::vector<ring::NttTable> tables_;
     std::vector<ring::InverseScale> unit_scale_;
     std::vector<std::vector<Conversion>> mod_up_plain_, mod_up_;  ///< [digit][limbs in the digit]
-    Conversion mod_down_;
-    std::vector<Conversion> mod_down_rescale_;  ///< [level]
+    std::array<std::vector<Conversion>, 3> mod_down_;             ///< [dropped][level]; empty where one cannot divide
     std::vector<u32> special_product_;
-    std::vector<ring::Factor> special_inverse_;
 };
 
 }  // namespace obscura::ckks

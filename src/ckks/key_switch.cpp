@@ -37,15 +37,11 @@ void convert_to(const Context& context, const Conversion& conversion, std::span<
 }
 
 /// Sources of a ModDown in the order of its Conversion.
-std::vector<int> source_limbs(const Context& context, int level, bool rescale) {
+std::vector<int> source_limbs(const Context& context, int level, int dropped) {
     std::vector<int> limbs;
     for (int k = 0; k < context.special_limbs(); ++k) limbs.push_back(context.levels() + k);
-    if (rescale) limbs.push_back(level - 1);
+    for (int i = 1; i <= dropped; ++i) limbs.push_back(level - i);
     return limbs;
-}
-
-const Conversion& down_conversion(const Context& context, int level, bool rescale) {
-    return rescale ? context.mod_down_rescale(level) : context.mod_down();
 }
 
 std::vector<int> groups_of(const Context& context, int level, std::size_t first, std::size_t count) {
@@ -108,6 +104,7 @@ Operand square_relinearise(const Context& context, const SwitchingKey& key, Ciph
     const std::size_t n = context.degree();
     const int level = z.level(), digit_count = context.parameters().digits(level), special = context.special_limbs();
     assert(key.level >= level);
+    const Conversion& down = context.mod_down(level, 0);
 
     std::vector<const u32*> digits;
     for (int t = 0; t < level; ++t) {
@@ -159,7 +156,7 @@ Operand square_relinearise(const Context& context, const SwitchingKey& key, Ciph
                 k.ntt_inverse(context.table(t), context.unit_scale(t), scratch.product1.get(), result.digits1[limb]);
             else {
                 const auto j = static_cast<std::size_t>(t - context.levels());
-                k.ntt_inverse_centred(context.table(t), context.mod_down().weighted_inverse[j], scratch.product1.get(),
+                k.ntt_inverse_centred(context.table(t), down.weighted_inverse[j], scratch.product1.get(),
                                       as_signed(scratch.special[j].get()));
             }
         }
@@ -169,7 +166,7 @@ Operand square_relinearise(const Context& context, const SwitchingKey& key, Ciph
     std::array<const i32*, ring::max_conversion_sources> sources;
     for (int j = 0; j < special; ++j)
         sources[static_cast<std::size_t>(j)] = as_signed(scratch.special[static_cast<std::size_t>(j)].get());
-    k.quotient(sources.data(), context.mod_down().reciprocal.data(), special, as_signed(scratch.small.get()), n);
+    k.quotient(sources.data(), down.reciprocal.data(), special, down.shift, as_signed(scratch.small.get()), n);
     for (int first = 0; first < level; first += SwitchScratch::group) {
         std::vector<int> targets;
         std::vector<u32*> out;
@@ -177,12 +174,12 @@ Operand square_relinearise(const Context& context, const SwitchingKey& key, Ciph
             targets.push_back(t);
             out.push_back(scratch.raised[static_cast<std::size_t>(t - first)].get());
         }
-        convert_to(context, context.mod_down(), {sources.data(), static_cast<std::size_t>(special)},
-                   as_signed(scratch.small.get()), targets, out.data());
+        convert_to(context, down, {sources.data(), static_cast<std::size_t>(special)}, as_signed(scratch.small.get()),
+                   targets, out.data());
         for (std::size_t i = 0; i < targets.size(); ++i) {
             const int t = targets[i], d = t / context.parameters().digit_limbs();
             u32* c1 = result.digits1[static_cast<std::size_t>(t)];
-            k.subtract_scale(context.modulus(t), context.special_inverse(t), 0, c1, out[i], c1, n);
+            k.subtract_scale(context.modulus(t), context.division_inverse(t, level, 0), 0, c1, out[i], c1, n);
             k.scale_centred(context.modulus(t),
                             context.mod_up(d, level).weight[static_cast<std::size_t>(t - context.digit_begin(d))], c1,
                             as_signed(c1), n);
@@ -271,11 +268,11 @@ std::vector<Ciphertext> rotate_hoisted(const Context& context, const EvaluationK
     for (auto& limb : scratch.raised) room.push_back(limb.get());
     for (auto& sum : sums) {
         for (auto* part : {&sum.c0, &sum.c1}) {
-            mod_down_sources(context, *part, level, false, scratch.small.get());
+            mod_down_sources(context, *part, level, 0, scratch.small.get());
             for (int t = 0; t < level; ++t) {
                 const int target[] = {t};
                 const ModDownItem item{part, scratch.small.get(), 0, room.data()};
-                mod_down_targets(context, {&item, 1}, level, false, target);
+                mod_down_targets(context, {&item, 1}, level, 0, target);
             }
             part->limbs.resize(static_cast<std::size_t>(level));
         }
@@ -284,25 +281,25 @@ std::vector<Ciphertext> rotate_hoisted(const Context& context, const EvaluationK
     return results;
 }
 
-void mod_down_sources(const Context& context, Poly& extended, int level, bool rescale, u32* small) {
+void mod_down_sources(const Context& context, Poly& extended, int level, int dropped, u32* small) {
     const auto& k = context.kernels();
-    const auto& conversion = down_conversion(context, level, rescale);
-    const auto limbs = source_limbs(context, level, rescale);
+    const auto& conversion = context.mod_down(level, dropped);
+    const auto limbs = source_limbs(context, level, dropped);
     std::array<const i32*, ring::max_conversion_sources> sources;
     for (std::size_t i = 0; i < limbs.size(); ++i) {
         u32* x = extended[static_cast<std::size_t>(limbs[i])];
         k.ntt_inverse_centred(context.table(limbs[i]), conversion.weighted_inverse[i], x, as_signed(x));
         sources[i] = as_signed(x);
     }
-    k.quotient(sources.data(), conversion.reciprocal.data(), static_cast<int>(limbs.size()), as_signed(small),
-               context.degree());
+    k.quotient(sources.data(), conversion.reciprocal.data(), static_cast<int>(limbs.size()), conversion.shift,
+               as_signed(small), context.degree());
 }
 
-void mod_down_targets(const Context& context, std::span<const ModDownItem> items, int level, bool rescale,
+void mod_down_targets(const Context& context, std::span<const ModDownItem> items, int level, int dropped,
                       std::span<const int> targets) {
     const auto& k = context.kernels();
-    const auto& conversion = down_conversion(context, level, rescale);
-    const auto limbs = source_limbs(context, level, rescale);
+    const auto& conversion = context.mod_down(level, dropped);
+    const auto limbs = source_limbs(context, level, dropped);
     std::vector<const i32*> sources(limbs.size());
     for (const auto& item : items) {
         for (std::size_t i = 0; i < limbs.size(); ++i)
@@ -312,7 +309,7 @@ void mod_down_targets(const Context& context, std::span<const ModDownItem> items
     for (std::size_t i = 0; i < targets.size(); ++i) {
         const int t = targets[i];
         const auto& m = context.modulus(t);
-        const auto factor = rescale ? context.rescale_inverse(t, level) : context.special_inverse(t);
+        const auto factor = context.division_inverse(t, level, dropped);
         for (const auto& item : items) {
             k.ntt_forward(context.table(t), item.room[i], item.room[i]);
             u32* x = (*item.extended)[static_cast<std::size_t>(t)];

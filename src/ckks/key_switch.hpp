@@ -6,7 +6,7 @@
 #include "ckks/evaluation_key.hpp"
 
 /// Hybrid key switching in pieces that a tensor of ciphertexts can run limb by limb: ModUp of digits to target limbs,
-/// square with relinearisation, and ModDown by P or by P and the last prime.
+/// square with relinearisation, and ModDown by P and up to two chain primes.
 namespace obscura::ckks {
 
 /// Room for one thread's key switching, allocated once.
@@ -49,9 +49,10 @@ std::vector<Ciphertext> rotate_hoisted(const Context& context, const EvaluationK
                                        std::span<const int> steps, LimbPool& pool, SwitchScratch& scratch);
 
 /// ModDown, first half. `extended` holds a polynomial over the chain limbs below level and the special limbs, in
-/// evaluation order. Turns its source limbs (special, and level-1 if `rescale`) in place into centred y_i and fills
-/// `small` with the quotient, so that division is rounded exactly.
-void mod_down_sources(const Context& context, Poly& extended, int level, bool rescale, u32* small);
+/// evaluation order, that is to be divided by P and the last `dropped` (0, 1 or 2) chain primes. Turns its source limbs
+/// (special and dropped ones) in place into centred y_i and fills `small` with the quotient, so that division is
+/// rounded.
+void mod_down_sources(const Context& context, Poly& extended, int level, int dropped, u32* small);
 
 /// A polynomial to be divided.
 struct ModDownItem {
@@ -61,9 +62,9 @@ struct ModDownItem {
     u32* const* room;  ///< [targets] scratch limbs
 };
 
-/// ModDown, second half, for some target limbs: extended[t] = (extended[t] - sources) / (P [q_{level-1}]) + bias.
+/// ModDown, second half, for some target limbs: extended[t] = (extended[t] - sources) / (P * dropped primes) + bias.
 /// Transforms of one target follow each other, as in mod_up.
-void mod_down_targets(const Context& context, std::span<const ModDownItem> items, int level, bool rescale,
+void mod_down_targets(const Context& context, std::span<const ModDownItem> items, int level, int dropped,
                       std::span<const int> targets);
 
 /// Divides a ciphertext by its last prime: level - 1 limbs, scale / q. For tests and callers outside the layer engine.

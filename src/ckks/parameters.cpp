@@ -3,10 +3,12 @@
 #include <fmt/format.h>
 #include <sodium.h>
 
+#include <algorithm>
 #include <cmath>
 #include <set>
 
 #include "base/error.hpp"
+#include "ring/conversion_bounds.hpp"
 #include "ring/kernels/kernels.hpp"
 #include "ring/primes.hpp"
 
@@ -51,13 +53,25 @@ Parameters::Parameters(ParametersLiteral literal) : literal_(std::move(literal))
                             fmt::format("{} is not a prime below 2^30 that is 1 mod 2^{}", q, l.log_degree + 2));
             if (!seen.insert(q).second) throw Error(ErrorCode::format, fmt::format("prime {} appears twice", q));
         }
-    // Division by P and one chain prime converts k + 1 limbs at once, and a digit must not exceed P.
-    constexpr int most = ring::max_conversion_sources - 1;
+    // Division by P and one chain prime converts k + 1 limbs at once.
+    constexpr int most = 7;
     if (l.digit_limbs < 1 || l.digit_limbs > special_limbs() || special_limbs() > most)
         throw Error(
             ErrorCode::format,
             fmt::format("digits of {} limbs with {} special primes: need 1 <= digit limbs <= special primes <= {}",
                         l.digit_limbs, special_limbs(), most));
+    double log2_p = 0;
+    for (const auto p : l.special) log2_p += std::log2(p);
+    for (int begin = 0; begin < levels(); begin += l.digit_limbs) {
+        double digit = 0;
+        for (int i = begin; i < std::min(levels(), begin + l.digit_limbs); ++i)
+            digit += std::log2(l.chain[static_cast<std::size_t>(i)]);
+        if (digit > log2_p + most_digit_excess_bits)
+            throw Error(ErrorCode::format,
+                        fmt::format("a key switching digit of {:.1f} bits, but the special primes have {:.1f}: at most "
+                                    "{} bits more are allowed; use fewer limbs a digit",
+                                    digit, log2_p, most_digit_excess_bits));
+    }
     if (digits(levels()) > ring::max_inner_digits)
         throw Error(ErrorCode::format,
                     fmt::format("{} limbs make {} key switching digits of {} limbs; at most {} digits", levels(),
@@ -68,6 +82,13 @@ Parameters::Parameters(ParametersLiteral literal) : literal_(std::move(literal))
             fmt::format("log2(QP) = {:.3f} exceeds the {} bits that N = 2^{} allows at 128-bit security; use a larger "
                         "ring or fewer levels",
                         log2_qp(), max_log2_qp_128(l.log_degree), l.log_degree));
+}
+
+bool Parameters::can_divide(int level, int dropped) const {
+    if (level <= dropped || level > levels()) return false;
+    std::vector<std::uint32_t> sources = literal_.special;
+    for (int i = 1; i <= dropped; ++i) sources.push_back(literal_.chain[static_cast<std::size_t>(level - i)]);
+    return ring::fits_conversion(sources);
 }
 
 double Parameters::log2_q() const {

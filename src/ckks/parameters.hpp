@@ -21,12 +21,16 @@ struct ParametersLiteral {
 /// Returns 0 for degrees outside 2^10 .. 2^17.
 int max_log2_qp_128(int log_degree);
 
+/// A digit may exceed P by this many bits: key switching noise grows with it. It is added to squares, which are some
+/// 2^22 times larger than what rescaling rounds away, so that up to here it stays invisible (plan/noise.hpp).
+inline constexpr double most_digit_excess_bits = 12;
+
 /// Checked, immutable parameters.
 class Parameters {
   public:
     /// Throws Error(security) when log2(QP) exceeds max_log2_qp_128 and insecure_for_tests is not set, and
     /// Error(format) for a degree outside 10..17, primes that are not distinct primes below 2^30 and 1 mod 4N,
-    /// or a digit size outside 1..special primes.
+    /// a digit size outside 1..special primes, or digits beyond P by more than most_digit_excess_bits.
     explicit Parameters(ParametersLiteral literal);
 
     int log_degree() const { return literal_.log_degree; }
@@ -36,6 +40,9 @@ class Parameters {
     int digit_limbs() const { return literal_.digit_limbs; }
     /// Number of key switching digits of an operand with `level` limbs.
     int digits(int level) const { return (level + literal_.digit_limbs - 1) / literal_.digit_limbs; }
+    /// Can a product over `level` chain primes and the special ones be divided by P and the last `dropped` (0, 1 or 2)
+    /// chain primes at once? Two dropped primes besides seven special ones need a smaller prime among them.
+    bool can_divide(int level, int dropped) const;
     double log2_q() const;
     double log2_qp() const;
     /// 128 when log2(QP) is within the table, 0 otherwise (insecure parameters for tests).

@@ -108,6 +108,8 @@ void add_compile(CLI::App& app) {
         ->check(CLI::Range(10.0, 29.0))
         ->capture_default_str()
         ->type_name("BITS");
+    command->add_flag("!--no-merging", options->compile.merge_tiles,
+                      "Leave tiles idle after strides instead of merging them: fewer keys, slower");
     command->add_option("--classes", options->classes, "Names of the classes, one a line")->type_name("FILE");
     command->add_option("--name", options->compile.model, "Name of the network; else the file's own")
         ->type_name("NAME");

@@ -8,6 +8,7 @@
 #include "base/error.hpp"
 #include "compiler/calibration.hpp"
 #include "compiler/feature_samples.hpp"
+#include "compiler/merging.hpp"
 #include "compiler/onnx_import.hpp"
 #include "compiler/parameter_choice.hpp"
 #include "compiler/passes.hpp"
@@ -34,7 +35,7 @@ std::string model_name(const ImportedModel& model, const std::string& path, cons
 int highest_square(const plan::Plan& plan) {
     int level = 0;
     for (const plan::Layer& layer : plan.layers)
-        if (layer.finish == plan::Finish::square) level = std::max(level, layer.level - 1);
+        if (layer.finish == plan::Finish::square) level = std::max(level, layer.output_level());
     return level;
 }
 
@@ -68,12 +69,14 @@ plan::Plan compile(const std::string& onnx_path, const io::Images& calibration, 
     normalise_input(network, calibration);
     const Statistics statistics = measure(network, calibration, pool);
 
-    const std::vector<int> levels = assign_levels(network);
     const int run_length = options.run_length != 0 ? options.run_length : network.input.width;
     const int tiles = network.input.height * network.input.width / std::max(1, run_length);
-    const ckks::ParametersLiteral parameters = choose_parameters(levels.front(), tiles, options);
+    const Merging merging = choose_merging(network, run_length, options.merge_tiles);
+    const Levels levels = assign_levels(network, merging);
+    const ckks::ParametersLiteral parameters = choose_parameters(levels, tiles, options);
     const FeatureSamples samples(network, calibration, sampled_images, pool);
-    plan::Plan plan = quantise(network, statistics, samples, levels, parameters, options, pool);
+    plan::Plan plan = quantise(network, statistics, samples, merging, levels.layers, parameters, options, pool);
+    split_operands(plan, merging, levels.operands);
     plan.model = model_name(model, onnx_path, options);
     plan.class_names = options.class_names;
     plan.run_length = run_length;

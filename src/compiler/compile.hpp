@@ -15,6 +15,7 @@ struct CompileOptions {
     double last_log_scale = 20.5;     ///< the same before the head, whose sum over pixels has to fit two primes
     int log_degree = 0;               ///< log2 of the ring degree; 0: the smallest that is 128-bit secure
     bool insecure_for_tests = false;  ///< accept a log_degree that is not secure
+    bool merge_tiles = true;          ///< merge idle tiles after strides (Layer::merged_run): faster, some bits more
     double min_headroom_bits = 1;     ///< refuse to compile with less (Plan::calibration_headroom_bits)
     double head_headroom_bits = 3;    ///< wanted for the class scores, given up bit by bit below 8-bit weights
     int threads = 0;                  ///< 0: one a core

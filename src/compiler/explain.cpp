@@ -84,11 +84,12 @@ class Explainer {
         for (const plan::Operand& operand : layer.operands) {
             const Layout& source = layouts_[static_cast<std::size_t>(operand.source + 1)];
             for (int column = 0; column < output.columns(); ++column)
-                for (const plan::Tap& tap : operand.taps) {
-                    const auto at = plan::locate(source, output, operand.stride, column, tap);
-                    if (at.tile_shift != 0 && rotated.insert({operand.source, at.column, at.tile_shift}).second)
-                        count += operand.channels;
-                }
+                for (const plan::Phase& phase : plan::phases(source, output, operand.stride, column))
+                    for (const plan::Tap& tap : operand.taps) {
+                        const auto at = plan::neighbour(source, phase.centre, tap);
+                        if (at.tile_shift != 0 && rotated.insert({operand.source, at.column, at.tile_shift}).second)
+                            count += operand.channels;
+                    }
         }
         return count;
     }
@@ -121,8 +122,7 @@ class Explainer {
         int rotated = rotated_ciphertexts(layer, output);
         if (head) rotated += layer.out_channels * static_cast<int>(plan::head_steps(output).size());
         row.rotations = static_cast<double>(rotated) / row.ciphertexts_in;
-        const int output_limbs = layer.finish == Finish::square ? layer.level - 1 : layer.level;
-        row.output_bytes = static_cast<std::uint64_t>(row.ciphertexts_out) * ciphertext_bytes(output_limbs);
+        row.output_bytes = static_cast<std::uint64_t>(row.ciphertexts_out) * ciphertext_bytes(layer.output_level());
         row.seconds = seconds(layer, row, rotated, ciphertexts(layer.out_channels, index + 1));
         return row;
     }

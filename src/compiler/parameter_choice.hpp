@@ -2,16 +2,25 @@
 
 #include "ckks/parameters.hpp"
 #include "compiler/compile.hpp"
+#include "compiler/merging.hpp"
 #include "plan/real_network.hpp"
 
 namespace obscura::compiler {
 
-/// Number of limbs each layer of the network runs at; the head runs at two.
-std::vector<int> assign_levels(const plan::RealNetwork& network);
+/// How many limbs there are and which layer runs at how many of them.
+struct Levels {
+    std::vector<int> layers;                 ///< [layer]; the head runs at two
+    std::vector<std::vector<int>> operands;  ///< [layer][operand] level of an operand that is split off; 0: it is not
+    std::vector<bool> mask;                  ///< [chain prime] is it the scale of masks? Those are small primes
+    int count() const { return static_cast<int>(mask.size()); }
+};
 
-/// Primes and digit size for `levels` limbs: the smallest secure ring degree (or the options' own), and as many special
-/// primes, up to a third of the limbs, as security leaves room for. `tiles` is the least number of slots.
+/// Throws Error(unsupported) if a prime would have to scale masks in one layer and to rescale another.
+Levels assign_levels(const plan::RealNetwork& network, const Merging& merging);
+
+/// Primes and digit size: the smallest secure ring degree (or the options' own), and as many special primes, up to a
+/// third of the limbs, as security leaves room for. `tiles` is the least number of slots.
 /// Throws Error(security) if no degree is secure, or the options' own is not and insecure_for_tests is not set.
-ckks::ParametersLiteral choose_parameters(int levels, int tiles, const CompileOptions& options);
+ckks::ParametersLiteral choose_parameters(const Levels& levels, int tiles, const CompileOptions& options);
 
 }  // namespace obscura::compiler

@@ -41,7 +41,7 @@ double headroom_bits(const plan::Plan& plan, const plan::Layer& layer) {
     if (layer.finish == plan::Finish::none || layer.peak == 0) return std::numeric_limits<double>::infinity();
     const bool head = layer.finish == plan::Finish::head;
     double modulus_bits = 0;
-    for (int i = 0; i < (head ? layer.level : layer.level - 1); ++i)
+    for (int i = 0; i < layer.output_level(); ++i)
         modulus_bits += std::log2(plan.parameters.chain[static_cast<std::size_t>(i)]);
     const double limit_bits = head ? modulus_bits - 1 : (modulus_bits - 1) / 2;
     return limit_bits - std::log2(layer.peak);

@@ -35,11 +35,12 @@ struct Source {
 class Quantiser {
   public:
     Quantiser(const plan::RealNetwork& network, const Statistics& statistics, const FeatureSamples& samples,
-              const std::vector<int>& levels, const ckks::ParametersLiteral& parameters, const CompileOptions& options,
-              ThreadPool& pool)
+              const Merging& merging, const std::vector<int>& levels, const ckks::ParametersLiteral& parameters,
+              const CompileOptions& options, ThreadPool& pool)
         : network_(network),
           statistics_(statistics),
           samples_(samples),
+          merging_(merging),
           levels_(levels),
           options_(options),
           pool_(pool) {
@@ -82,11 +83,12 @@ class Quantiser {
         layer.height = real.height;
         layer.width = real.width;
         layer.level = levels_[index];
+        layer.merged_run = merging_.layers[index];
         return layer;
     }
 
     /// Does the head read this layer (through poolings)?
-    bool last_square(std::size_t index) const { return levels_[index] - 1 == levels_.back(); }
+    bool last_square(const plan::Layer& layer) const { return layer.output_level() == levels_.back(); }
 
     /// Weight k of the operand divided by its source's scale: real output units per unit of the integer read.
     double unscaled(const RealOperand& operand, std::size_t k) const {
@@ -96,9 +98,9 @@ class Quantiser {
     void add_square(std::size_t index) {
         const RealLayer& real = network_.layers[index];
         plan::Layer layer = start(index);
-        const double prime = plan_.parameters.chain[static_cast<std::size_t>(layer.level - 1)];
+        const double prime = plan_.parameters.chain[static_cast<std::size_t>(layer.rescale_limb())];
         const double log_scale =
-            last_square(index) ? std::min(options_.log_scale, options_.last_log_scale) : options_.log_scale;
+            last_square(layer) ? std::min(options_.log_scale, options_.last_log_scale) : options_.log_scale;
         const auto channels = static_cast<std::size_t>(real.out_channels);
         const std::vector<double>& mean_square = statistics_.layers[index].mean_square;
         std::vector<double> factor(channels);
@@ -240,6 +242,7 @@ class Quantiser {
     const plan::RealNetwork& network_;
     const Statistics& statistics_;
     const FeatureSamples& samples_;
+    const Merging& merging_;
     const std::vector<int>& levels_;
     const CompileOptions& options_;
     ThreadPool& pool_;
@@ -250,9 +253,9 @@ class Quantiser {
 }  // namespace
 
 plan::Plan quantise(const plan::RealNetwork& network, const Statistics& statistics, const FeatureSamples& samples,
-                    const std::vector<int>& levels, const ckks::ParametersLiteral& parameters,
+                    const Merging& merging, const std::vector<int>& levels, const ckks::ParametersLiteral& parameters,
                     const CompileOptions& options, ThreadPool& pool) {
-    return Quantiser(network, statistics, samples, levels, parameters, options, pool).run();
+    return Quantiser(network, statistics, samples, merging, levels, parameters, options, pool).run();
 }
 
 }  // namespace obscura::compiler

@@ -3,6 +3,7 @@
 #include "compiler/calibration.hpp"
 #include "compiler/compile.hpp"
 #include "compiler/feature_samples.hpp"
+#include "compiler/merging.hpp"
 #include "plan/plan.hpp"
 
 namespace obscura::compiler {
@@ -12,10 +13,11 @@ namespace obscura::compiler {
 ///     round(real weight * scale[o] / (scale of the source's channel) * q),
 /// so the deviation of every prime q from its nominal size is absorbed exactly. What rounding adds on average (every
 /// square has a positive mean) is taken back in the bias; what it changes from pixel to pixel is kept small by rounding
-/// with compensation (rounding.hpp). `levels` as from assign_levels.
+/// with compensation (rounding.hpp). `levels` as from assign_levels. Operands
+/// that are split off later (split_operands) are quantised with their layer.
 /// Throws Error(range) if the scores do not fit two primes.
 plan::Plan quantise(const plan::RealNetwork& network, const Statistics& statistics, const FeatureSamples& samples,
-                    const std::vector<int>& levels, const ckks::ParametersLiteral& parameters,
+                    const Merging& merging, const std::vector<int>& levels, const ckks::ParametersLiteral& parameters,
                     const CompileOptions& options, ThreadPool& pool);
 
 }  // namespace obscura::compiler

@@ -53,7 +53,7 @@ ExactTrace evaluate_exactly(const Plan& plan, const std::vector<std::int64_t>& i
         const auto pixels = static_cast<std::size_t>(layer.height * layer.width);
         Tensor output{layer.height, layer.width, sums(layer, tensors)};
         if (layer.finish == Finish::square) {
-            const Wide prime = plan.parameters.chain[static_cast<std::size_t>(layer.level - 1)];
+            const Wide prime = plan.parameters.chain[static_cast<std::size_t>(layer.rescale_limb())];
             for (std::size_t i = 0; i < output.values.size(); ++i)
                 output.values[i] =
                     rounded_quotient(output.values[i], prime) + static_cast<Wide>(std::llround(layer.bias[i / pixels]));

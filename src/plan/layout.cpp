@@ -57,25 +57,52 @@ Layout strided(const Layout& source, int stride) {
         output.run /= 2;
         output.gap *= 2;
     } else {
-        throw Error(ErrorCode::unsupported, fmt::format("stride 2 on {}x{} pixels in runs of {} needs repacking, which "
-                                                        "is not supported; use a run length of at least a row",
+        throw Error(ErrorCode::unsupported, fmt::format("stride 2 on {}x{} pixels in runs of {} needs merged tiles; "
+                                                        "compile with merging, or use a run length of at least a row",
                                                         source.height, source.width, source.run));
     }
     return output;
 }
 
-SourcePosition locate(const Layout& source, const Layout& output, int stride, int output_column, Tap tap) {
-    assert(output == strided(source, stride));
+Layout merged(const Layout& source, int stride, int run) {
+    Layout output = source;
+    output.height /= stride;
+    output.width /= stride;
+    output.run = run;
+    const int pixels = output.pixels();
+    if (source.height % stride != 0 || source.width % stride != 0 || !power_of_two(run) || pixels % run != 0 ||
+        !power_of_two(pixels / run) || pixels / run > source.tiles)
+        throw Error(ErrorCode::unsupported,
+                    fmt::format("merging {}x{} pixels of stride {} into runs of {} pixels in {} tiles", source.height,
+                                source.width, stride, run, source.tiles));
+    output.gap = source.tiles / (pixels / run);
+    return output;
+}
+
+int densest_run(const Layout& source, int stride) {
+    return std::max(1, source.pixels() / (stride * stride) / source.tiles);
+}
+
+std::vector<Phase> phases(const Layout& source, const Layout& output, int stride, int output_column) {
     assert(output_column >= 0 && output_column < output.run);
-    int centre = output_column;
-    if (stride == 2) {
-        // Within a tile, rows are 2*width apart; with one row a tile only the column doubles, the gap does the rest.
-        const int row = output_column / output.width;
-        centre = 2 * row * source.width + 2 * (output_column % output.width);
+    std::vector<Phase> result;
+    for (int i = 0; i < output.valid_tiles(); ++i) {
+        const int pixel = i * output.run + output_column, tile = i * output.gap;
+        const int centre = stride * (pixel / output.width * source.width + pixel % output.width);
+        SourcePosition position{source.column(centre), 0};
+        floor_divide(source.tile(centre) - tile, source.tiles, position.tile_shift);
+        auto phase = std::find_if(result.begin(), result.end(), [&](const Phase& p) { return p.centre == position; });
+        if (phase == result.end())
+            phase = result.insert(phase, {position, std::vector<bool>(static_cast<std::size_t>(source.tiles), false)});
+        phase->tiles[static_cast<std::size_t>(tile)] = true;
     }
+    return result;
+}
+
+SourcePosition neighbour(const Layout& source, SourcePosition centre, Tap tap) {
     SourcePosition position;
-    const int shift = floor_divide(centre + tap.dy * source.width + tap.dx, source.run, position.column);
-    floor_divide(shift * source.gap, source.tiles, position.tile_shift);
+    const int shift = floor_divide(centre.column + tap.dy * source.width + tap.dx, source.run, position.column);
+    floor_divide(centre.tile_shift + shift * source.gap, source.tiles, position.tile_shift);
     return position;
 }
 
@@ -92,7 +119,11 @@ std::vector<Layout> layouts(const Plan& plan) {
         for (const Operand& operand : layer.operands) {
             if (operand.source < -1 || operand.source >= static_cast<int>(i))
                 fail(fmt::format("reads layer {}, which is not an earlier one", operand.source));
-            const Layout here = strided(result[static_cast<std::size_t>(operand.source + 1)], operand.stride);
+            const Layout& source = result[static_cast<std::size_t>(operand.source + 1)];
+            const Layout here = layer.merged_run == 0 ? strided(source, operand.stride)
+                                                      : merged(source, operand.stride, layer.merged_run);
+            if (layer.merged_run != 0 && source != result[static_cast<std::size_t>(layer.operands[0].source + 1)])
+                fail("merges sources of different layouts");
             if (&operand != layer.operands.data() && here != output)
                 fail(fmt::format("operands of {}x{} and {}x{} pixels", output.height, output.width, here.height,
                                  here.width));
@@ -124,8 +155,9 @@ std::vector<RotationKeyRequest> required_rotations(const Plan& plan) {
         for (const Operand& operand : layer.operands) {
             const Layout& source = all[static_cast<std::size_t>(operand.source + 1)];
             for (int column = 0; column < output.columns(); ++column)
-                for (const Tap& tap : operand.taps)
-                    need(locate(source, output, operand.stride, column, tap).tile_shift * source.batch, layer.level);
+                for (const Phase& phase : phases(source, output, operand.stride, column))
+                    for (const Tap& tap : operand.taps)
+                        need(neighbour(source, phase.centre, tap).tile_shift * source.batch, layer.level);
         }
         if (layer.finish == Finish::head)
             for (const int step : head_steps(output)) need(step, layer.level);

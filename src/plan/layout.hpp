@@ -35,8 +35,16 @@ struct Layout {
 Layout input_layout(int height, int width, int run_length, int log_degree);
 
 /// The layout after a layer of stride 1 or 2 (output pixel (y, x) replaces source pixel (stride*y, stride*x)).
-/// Throws Error(unsupported) where that needs repacking: stride 2 on odd sizes, or on runs shorter than a row.
+/// Throws Error(unsupported) for stride 2 on odd sizes, and where tiles would have to be merged: runs shorter than a
+/// row.
 Layout strided(const Layout& source, int stride);
+
+/// The layout after a layer that merges tiles into runs of `run` pixels, which must divide the output's pixels and
+/// leave a power of two of tiles, no more than there are. Throws Error(unsupported) otherwise.
+Layout merged(const Layout& source, int stride, int run);
+
+/// The run length that leaves no tile idle after a stride, or has a tile a pixel.
+int densest_run(const Layout& source, int stride);
 
 /// A source ciphertext and its rotation. Slot j of what is needed is slot j + tile_shift*batch (cyclic) of `column`.
 struct SourcePosition {
@@ -45,9 +53,18 @@ struct SourcePosition {
     bool operator==(const SourcePosition&) const = default;
 };
 
-/// Where output column `output_column` finds the source pixels at offset `tap` from its centre pixels.
-/// `output` must be strided(source, stride).
-SourcePosition locate(const Layout& source, const Layout& output, int stride, int output_column, Tap tap);
+/// Tiles of an output column whose centre pixels lie in the same source column under the same rotation. A layer that
+/// does not merge has one phase a column, a merging one several, each with its own mask.
+struct Phase {
+    SourcePosition centre;
+    std::vector<bool> tiles;  ///< [tiles] those that take this phase; idle tiles take none
+};
+
+/// Phases of an output column, by increasing first tile. `output` is strided(source, stride) or merged(...).
+std::vector<Phase> phases(const Layout& source, const Layout& output, int stride, int output_column);
+
+/// Where the pixels at offset `tap` from those at `centre` are.
+SourcePosition neighbour(const Layout& source, SourcePosition centre, Tap tap);
 
 /// Layout of the input (first element) and of every layer's output (element i+1 for layer i; for a head: of its
 /// terms, before the sum over pixels). Throws Error(format) naming the layer if shapes and strides disagree.

@@ -137,17 +137,20 @@ void validate(const Plan& plan) {
         if (layer.out_channels < 1 || layer.out_channels > limits::channels)
             fail(fmt::format("{}: {} channels", where, layer.out_channels));
         const auto channels = static_cast<std::size_t>(layer.out_channels);
-        const int lowest = layer.finish == Finish::square ? 2 : 1;
-        if (layer.level < lowest || layer.level > parameters.levels())
+        if (layer.output_level() < 1 || layer.level > parameters.levels())
             fail(fmt::format("{}: level {} of {}", where, layer.level, parameters.levels()));
+        if (!parameters.can_divide(layer.level, layer.dropped()))
+            fail(fmt::format("{}: cannot divide by {} special primes and {} of the chain at once", where,
+                             parameters.special_limbs(), layer.dropped()));
+        if (layer.finish == Finish::head && layer.merged_run != 0) fail(where + ": a head does not merge tiles");
         check_operands(plan, i, output_levels, where);
         check_weights(layer, where);
         if (layer.finish != Finish::none) {
             check_numbers(layer.bias, channels, where + ": bias");
             check_scales(layer.output_scale, channels, where + ": output scale");
         }
-        output_levels.push_back(layer.finish == Finish::square ? layer.level - 1 : layer.level);
-        if (layer.finish == Finish::square) highest_square = std::max(highest_square, layer.level - 1);
+        output_levels.push_back(layer.output_level());
+        if (layer.finish == Finish::square) highest_square = std::max(highest_square, layer.output_level());
     }
     if (plan.relinearisation_level < highest_square || plan.relinearisation_level > parameters.levels())
         fail(fmt::format("relinearisation key for {} limbs, squares need {} of {}", plan.relinearisation_level,

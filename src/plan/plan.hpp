@@ -37,16 +37,21 @@ enum class Finish : int {
 /// from pixel p = y*W + x is pixel (p + dy*W + dx) mod H*W.
 ///
 /// Integers held in slots: `u` denotes a layer's output (a square, or the input), `z` the value before the square:
-///     z[o] = (sum over operands, taps, channels of weight * u) / q_{level-1} + bias[o],   u = z^2     (Finish::square)
+///     z[o] = (sum over operands, taps, channels of weight * u) / q + bias[o],   u = z^2     (Finish::square)
 /// A Finish::head layer holds sum of weight * u, summed over the pixels as well; score = that / output_scale[o] +
 /// bias[o].
+///
+/// Where a stride would leave idle tiles, a layer may merge: its output takes another layout (Layout in layout.hpp),
+/// put together from several products, each multiplied by a mask of zeros and ones that selects tiles. Masks are scaled
+/// by the chain prime level-1, which the result is then divided by. q is the prime below it.
 struct Layer {
     std::string name;
     Finish finish = Finish::square;
     int out_channels = 0;
     int height = 0;  ///< of the output, before the sum over pixels of a head
     int width = 0;
-    int level = 0;  ///< limbs of the operands while the layer runs; the output has one limb less after Finish::square
+    int level = 0;                  ///< limbs of the operands while the layer runs; see output_level
+    int merged_run = 0;             ///< not 0: the output's tiles are merged into runs of this many pixels (see below)
     std::vector<Operand> operands;  ///< the convolution first, then residual rows
     std::vector<double>
         bias;  ///< [out_channels]; units of z (Finish::square), of scores (Finish::head), unused otherwise
@@ -54,6 +59,13 @@ struct Layer {
     double peak = 0;                   ///< largest |z| seen in calibration, in units of z (head: of the sum)
     double rms = 0;                    ///< rms of z in calibration, same units
     double predicted_error = 0;        ///< rms of the error that the encryption noise causes in z, same units
+
+    /// Primes that the layer's products are divided by: chain primes level-1 downwards.
+    int dropped() const { return (finish == Finish::square ? 1 : 0) + (merged_run != 0 ? 1 : 0); }
+    /// Limbs of the output.
+    int output_level() const { return level - dropped(); }
+    /// Index of q, the prime that divides z. A merging layer is divided by its mask's scale, the prime above, as well.
+    int rescale_limb() const { return output_level(); }
 };
 
 /// How plain 8-bit pixels become slots: slot = (pixel - mean[c]) * factor[c], rounded at encryption.

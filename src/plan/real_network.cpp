@@ -6,8 +6,9 @@ RealNetwork real_network(const Plan& plan) {
     RealNetwork network{plan.input, {}};
     for (const Layer& layer : plan.layers) {
         RealLayer real{layer.name, layer.finish, layer.out_channels, layer.height, layer.width, {}, layer.bias};
-        const double rescale =
-            layer.finish == Finish::square ? plan.parameters.chain[static_cast<std::size_t>(layer.level - 1)] : 1.0;
+        const double rescale = layer.finish == Finish::square
+                                   ? plan.parameters.chain[static_cast<std::size_t>(layer.rescale_limb())]
+                                   : 1.0;
         for (const Operand& operand : layer.operands) {
             RealOperand copy{operand.source, operand.channels, operand.stride, operand.taps, {}};
             copy.weights.reserve(operand.weights.size());

@@ -27,6 +27,7 @@ json to_json(const Layer& layer) {
             {"height", layer.height},
             {"width", layer.width},
             {"level", layer.level},
+            {"merged_run", layer.merged_run},
             {"operands", operands},
             {"bias", layer.bias},
             {"output_scale", layer.output_scale},
@@ -81,6 +82,7 @@ Layer layer_from(const json& value) {
     layer.height = bounded(value, "height", 1, limits::size);
     layer.width = bounded(value, "width", 1, limits::size);
     layer.level = bounded(value, "level", 1, limits::limbs);
+    layer.merged_run = bounded(value, "merged_run", 0, limits::size * limits::size);
     for (const json& operand : value.at("operands")) layer.operands.push_back(operand_from(operand));
     layer.bias = value.at("bias").get<std::vector<double>>();
     layer.output_scale = value.at("output_scale").get<std::vector<double>>();

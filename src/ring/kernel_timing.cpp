@@ -81,7 +81,7 @@ void convert_job(const Kernels& k, const Workload& w) {
 void quotient_job(const Kernels& k, const Workload& w) {
     const i32* from[sources];
     for (int i = 0; i < sources; ++i) from[i] = w.centred(i);
-    k.quotient(from, w.reciprocals.data(), sources, reinterpret_cast<i32*>(w.row(0)), w.degree);
+    k.quotient(from, w.reciprocals.data(), sources, 58, reinterpret_cast<i32*>(w.row(0)), w.degree);
 }
 
 /// In chunks, as rotated operands are read.

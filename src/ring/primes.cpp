@@ -1,6 +1,6 @@
 #include "ring/primes.hpp"
 
-#include <string>
+#include <fmt/format.h>
 
 #include "base/error.hpp"
 
@@ -13,16 +13,36 @@ bool is_prime(std::uint64_t n) {
     return true;
 }
 
+namespace {
+
+[[noreturn]] void too_few(std::size_t found, int count, std::uint64_t low, std::uint64_t high, int log_degree) {
+    throw Error(ErrorCode::range, fmt::format("only {} of {} primes from {} to {} are 1 mod 4N for N = 2^{}; use fewer "
+                                              "limbs or a smaller ring",
+                                              found, count, low, high, log_degree));
+}
+
+}  // namespace
+
 std::vector<std::uint32_t> ntt_primes(int log_degree, int count) {
+    return ntt_primes_below(std::uint32_t{1} << prime_bits, log_degree, count);
+}
+
+std::vector<std::uint32_t> ntt_primes_below(std::uint32_t bound, int log_degree, int count) {
     const std::uint64_t step = std::uint64_t{4} << log_degree;
     std::vector<std::uint32_t> primes;
-    for (std::uint64_t q = (std::uint64_t{1} << prime_bits) + 1 - step; static_cast<int>(primes.size()) < count;
-         q -= step) {
+    for (std::uint64_t q = (bound - 2) / step * step + 1; static_cast<int>(primes.size()) < count; q -= step) {
+        if (q < step) too_few(primes.size(), count, step, bound, log_degree);
         if (is_prime(q)) primes.push_back(static_cast<std::uint32_t>(q));
-        if (q < 2 * step)
-            throw Error(ErrorCode::range, "only " + std::to_string(primes.size()) + " of " + std::to_string(count) +
-                                              " primes below 2^30 are 1 mod 4N for N = 2^" +
-                                              std::to_string(log_degree) + "; use fewer limbs or a smaller ring");
+    }
+    return primes;
+}
+
+std::vector<std::uint32_t> ntt_primes_above(std::uint32_t bound, int log_degree, int count) {
+    const std::uint64_t step = std::uint64_t{4} << log_degree;
+    std::vector<std::uint32_t> primes;
+    for (std::uint64_t q = (bound + step - 1) / step * step + 1; static_cast<int>(primes.size()) < count; q += step) {
+        if (q >> prime_bits) too_few(primes.size(), count, bound, std::uint64_t{1} << prime_bits, log_degree);
+        if (is_prime(q)) primes.push_back(static_cast<std::uint32_t>(q));
     }
     return primes;
 }

@@ -14,4 +14,12 @@ bool is_prime(std::uint64_t n);
 /// Throws Error(range) if there are fewer.
 std::vector<std::uint32_t> ntt_primes(int log_degree, int count);
 
+/// The `count` largest primes below `bound` (at most 2^30) that are 1 mod 4N, largest first.
+/// Throws Error(range) if there are fewer.
+std::vector<std::uint32_t> ntt_primes_below(std::uint32_t bound, int log_degree, int count);
+
+/// The `count` smallest primes above `bound` that are 1 mod 4N, smallest first.
+/// Throws Error(range) if there are fewer below 2^30.
+std::vector<std::uint32_t> ntt_primes_above(std::uint32_t bound, int log_degree, int count);
+
 }  // namespace obscura::ring

@@ -17,6 +17,7 @@ struct Term {
     int tap = 0;
     int column = 0;
     int shift = 0;  ///< tiles
+    int phase = 0;  ///< of the output column; phases differ by their masks
     bool operator==(const Term&) const = default;
 };
 
@@ -24,7 +25,14 @@ struct Term {
 using SourceColumn = std::pair<int, int>;  // (operand, column)
 
 struct Geometry {
-    std::vector<std::vector<Term>> terms;  ///< [output column], operands in order, taps in order
+    std::vector<std::vector<Term>> terms;       ///< [output column], phases in order, operands in order, taps in order
+    std::vector<std::vector<bool>> masks;       ///< [mask][tile]; empty unless the layer merges
+    std::vector<std::vector<int>> phase_masks;  ///< [output column][phase] index into masks; empty unless it merges
+
+    /// Phases of an output column: products that are masked and added up.
+    int phases(int column) const {
+        return masks.empty() ? 1 : static_cast<int>(phase_masks[static_cast<std::size_t>(column)].size());
+    }
 
     /// Source columns that a range of output columns reads, with the rotations of each.
     std::map<SourceColumn, std::set<int>> needs(int first_column, int last_column) const;

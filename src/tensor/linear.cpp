@@ -25,10 +25,10 @@ class Stopwatch {
 /// Ciphertexts whose digits are lifted together: they share each target's twiddle factors while those are in the cache.
 constexpr int together = 4;
 
-std::vector<int> division_sources(const ckks::Context& context, int level, bool rescale) {
+std::vector<int> division_sources(const ckks::Context& context, const plan::Layer& layer) {
     std::vector<int> limbs;
     for (int k = 0; k < context.special_limbs(); ++k) limbs.push_back(context.levels() + k);
-    if (rescale) limbs.push_back(level - 1);
+    for (int t = layer.level - 1; t >= layer.output_level(); --t) limbs.push_back(t);
     return limbs;
 }
 
@@ -51,12 +51,13 @@ LinearEngine::LinearEngine(const ckks::Context& context, const ckks::EvaluationK
 
 FeatureMap LinearEngine::run(const plan::Layer& layer, std::vector<LinearSource>& sources, const plan::Layout& output,
                              const LinearOptions& options, const std::function<void(double fraction)>& progress) {
-    const bool rescale = layer.finish == plan::Finish::square, head = layer.finish == plan::Finish::head;
-    const int columns = output.columns(), result_level = layer.level - (rescale ? 1 : 0);
+    const bool head = layer.finish == plan::Finish::head;
+    const int columns = output.columns(), result_level = layer.output_level();
     std::vector<plan::Layout> source_layouts;
     for (const auto& source : sources) source_layouts.push_back(source.map->layout);
     const Geometry geometry = make_geometry(layer, source_layouts, output);
     PackedWeights weights(layer);
+    const TileMasks masks(context_, geometry, output.batch, layer.level, pool_);
 
     FeatureMap result;
     result.layout = output;
@@ -70,15 +71,15 @@ FeatureMap LinearEngine::run(const plan::Layer& layer, std::vector<LinearSource>
         result.pending.resize(count);
 
     const int group_limbs = std::clamp(options.group_limbs, 1, ckks::SwitchScratch::group);
-    const auto division = division_sources(context_, layer.level, rescale);
+    const auto division = division_sources(context_, layer);
     std::vector<std::array<ckks::Poly, 2>> head_sums;
     const int size = std::max(1, std::min(options.block_columns, columns));
     for (int first = 0; first < columns; first += size) {
         progress(static_cast<double>(first) / columns);
         const int last = std::min(columns, first + size);
-        Block block(layer, sources, geometry, weights);
+        Block block(layer, sources, geometry, weights, masks);
         block.level = layer.level;
-        block.rescale = rescale;
+        block.dropped = layer.dropped();
         block.sum_columns = head;
         block.continues = head && first > 0;
         block.first = first;
@@ -242,7 +243,7 @@ void LinearEngine::divide_sources(Block& block) {
         const auto output = static_cast<std::size_t>(i / 2), part = static_cast<std::size_t>(i % 2);
         auto& small = block.smalls[output][part];
         small = pool_.take();
-        ckks::mod_down_sources(context_, block.sums[output][part], block.level, block.rescale, small.get());
+        ckks::mod_down_sources(context_, block.sums[output][part], block.level, block.dropped, small.get());
     });
 }
 
@@ -258,13 +259,13 @@ void LinearEngine::divide(Block& block, const std::vector<int>& targets) {
         std::vector<ckks::ModDownItem> items;
         for (std::size_t at = first; at < last; ++at) {
             const std::size_t output = at / 2, part = at % 2;
-            const double bias = block.rescale && part == 0
+            const double bias = block.layer.finish == plan::Finish::square && part == 0
                                     ? block.layer.bias[output % static_cast<std::size_t>(block.out_channels())]
                                     : 0;
             items.push_back({&block.sums[output][part], block.smalls[output][part].get(), std::llrint(bias),
                              limbs.data() + (at - first) * targets.size()});
         }
-        ckks::mod_down_targets(context_, items, block.level, block.rescale, targets);
+        ckks::mod_down_targets(context_, items, block.level, block.dropped, targets);
     });
 }
 

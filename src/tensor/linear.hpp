@@ -49,8 +49,8 @@ class LinearEngine {
     LinearEngine(const ckks::Context& context, const ckks::EvaluationKeys& keys, ckks::LimbPool& pool,
                  ThreadPool& threads);
 
-    /// Runs the layer. Finish::square: the result is pending, with level - 1 limbs. Finish::none: ready, at the same
-    /// level. Finish::head: pending, one column of out_channels class scores in every valid tile, `level` limbs.
+    /// Runs the layer; the result has Layer::output_level limbs. Finish::square: it is pending. Finish::none: ready.
+    /// Finish::head: pending, one column of out_channels class scores in every valid tile.
     /// `progress(fraction)` is called between blocks and may throw to stop.
     FeatureMap run(const plan::Layer& layer, std::vector<LinearSource>& sources, const plan::Layout& output,
                    const LinearOptions& options, const std::function<void(double fraction)>& progress);

@@ -5,6 +5,7 @@
 
 #include "base/aligned.hpp"
 #include "tensor/linear.hpp"
+#include "tensor/tile_masks.hpp"
 
 namespace obscura::tensor {
 
@@ -28,15 +29,16 @@ struct LinearEngine::Panel {
 /// A block of output columns of a layer while it is computed.
 struct LinearEngine::Block {
     Block(const plan::Layer& of_layer, std::vector<LinearSource>& of_sources, const Geometry& of_geometry,
-          PackedWeights& of_weights)
-        : layer(of_layer), sources(of_sources), geometry(of_geometry), weights(of_weights) {}
+          PackedWeights& of_weights, const TileMasks& of_masks)
+        : layer(of_layer), sources(of_sources), geometry(of_geometry), weights(of_weights), masks(of_masks) {}
 
     const plan::Layer& layer;
     std::vector<LinearSource>& sources;
     const Geometry& geometry;
     PackedWeights& weights;
+    const TileMasks& masks;
     int level = 0;
-    bool rescale = false;
+    int dropped = 0;
     bool sum_columns = false;  ///< a head: all output columns add up to one
     bool continues = false;    ///< a head's later block: add to what is there
     int first = 0, last = 0;   ///< output columns
@@ -55,13 +57,13 @@ struct LinearEngine::Block {
     std::size_t room_pairs = 0;                           ///< places for panels, in pairs of rows
     std::vector<std::vector<std::size_t>> packed_before;  ///< [output column - first] panels first used there
 
-    /// What one output column multiplies for one half of the ciphertext: panels and their weights.
+    /// What one phase of an output column multiplies for one half of the ciphertext: panels and their weights.
     struct Row {
         std::vector<std::size_t> panels;
         const std::uint32_t* weights = nullptr;
     };
-    /// [chain or special target][c0 or c1][output column - first]
-    std::array<std::array<std::vector<Row>, 2>, 2> rows;
+    /// [chain or special target][c0 or c1][output column - first][phase]
+    std::array<std::array<std::vector<std::vector<Row>>, 2>, 2> rows;
 
     std::size_t piece = 0;                    ///< words of a piece
     std::vector<PieceScratch> piece_scratch;  ///< [worker]
@@ -71,6 +73,11 @@ struct LinearEngine::Block {
 
     void place_panels(const std::map<std::pair<SourceColumn, int>, std::size_t>& panel_of);
     int out_channels() const { return layer.out_channels; }
+    /// The mask of a phase of output column first + d, modulo a limb; null if the layer does not merge.
+    const std::uint32_t* mask(std::size_t d, std::size_t phase, int limb) const {
+        if (geometry.masks.empty()) return nullptr;
+        return masks.at(geometry.phase_masks[static_cast<std::size_t>(first) + d][phase], limb);
+    }
     const ckks::Operand& operand(const Column& c, int channel) const {
         const auto& map = *sources[static_cast<std::size_t>(c.operand)].map;
         return map.ready[map.at(c.column, channel)];

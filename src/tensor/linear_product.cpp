@@ -66,9 +66,10 @@ void LinearEngine::arrange(Block& block) {
     for (const std::size_t kind : {chain, special})
         for (std::size_t part = 0; part < 2; ++part)
             for (int d = block.first; d < block.last; ++d) {
-                Block::Row row;
-                std::vector<std::pair<int, int>> used;
+                std::vector<Block::Row> phases(static_cast<std::size_t>(block.geometry.phases(d)));
+                std::vector<std::vector<std::pair<int, int>>> used(phases.size());
                 for (const auto& term : block.geometry.terms[static_cast<std::size_t>(d)]) {
+                    const auto phase = static_cast<std::size_t>(term.phase);
                     const auto index = panel_of.at({{term.operand, term.column}, term.shift});
                     const auto& column = block.columns[block.panels[index].column];
                     // an unrotated c1 enters as P c1, which is zero modulo the special primes; so does c0 unless it was
@@ -76,11 +77,12 @@ void LinearEngine::arrange(Block& block) {
                     const bool has_special =
                         block.operand(column, 0).extended0[static_cast<std::size_t>(context_.levels())] != nullptr;
                     if (kind == special && term.shift == 0 && (part == 1 || !has_special)) continue;
-                    row.panels.push_back(index);
-                    used.emplace_back(term.operand, term.tap);
+                    phases[phase].panels.push_back(index);
+                    used[phase].emplace_back(term.operand, term.tap);
                 }
-                row.weights = block.weights.pack(used);
-                block.rows[kind][part].push_back(std::move(row));
+                for (std::size_t phase = 0; phase < phases.size(); ++phase)
+                    phases[phase].weights = block.weights.pack(used[phase]);
+                block.rows[kind][part].push_back(std::move(phases));
             }
 
     const std::size_t chunk = context_.degree() / ring::order_chunks;
@@ -126,30 +128,35 @@ void LinearEngine::multiply_piece(Block& block, std::size_t target, const std::v
     for (std::size_t d = 0; d < block.packed_before.size(); ++d) {
         for (const auto index : block.packed_before[d])
             pack_panel(block, block.panels[index], target, targets, begin, scratch);
+        const std::size_t first = block.sum_columns ? 0 : d * outs.size();
         for (std::size_t part = 0; part < 2; ++part) {
-            const auto& row = block.rows[kind][part][d];
-            const bool add = block.sum_columns && (block.continues || d > 0);
-            list.clear();
-            for (const auto p : row.panels) {
-                const auto& panel = block.panels[p];
-                list.push_back({scratch.panels[part].data() + panel.offset * 2 * piece,
-                                PackedWeights::pairs(block.channels(block.columns[panel.column]))});
-            }
-            const std::size_t first = block.sum_columns ? 0 : d * outs.size();
-            for (std::size_t o = 0; o < outs.size(); ++o)
-                outs[o] = add ? scratch.partial.data() + o * stride : block.sums[first + o][part][limb] + begin;
-            if (list.empty()) {
-                if (!add)
-                    for (u32* out : outs) std::fill_n(out, piece, 0);
-                continue;
-            }
-            k.matrix_product(m, list.data(), static_cast<int>(list.size()), row.weights, block.out_channels(),
-                             outs.data(), piece);
-            if (add)
-                for (std::size_t o = 0; o < outs.size(); ++o) {
-                    u32* sum = block.sums[first + o][part][limb] + begin;
-                    k.add(m.q, sum, outs[o], sum, piece);
+            const auto& phases = block.rows[kind][part][d];
+            for (std::size_t phase = 0; phase < phases.size(); ++phase) {
+                const u32* mask = block.mask(d, phase, t);
+                const bool add = phase > 0 || (block.sum_columns && (block.continues || d > 0));
+                const bool apart = add || mask != nullptr;
+                list.clear();
+                for (const auto p : phases[phase].panels) {
+                    const auto& panel = block.panels[p];
+                    list.push_back({scratch.panels[part].data() + panel.offset * 2 * piece,
+                                    PackedWeights::pairs(block.channels(block.columns[panel.column]))});
                 }
+                for (std::size_t o = 0; o < outs.size(); ++o)
+                    outs[o] = apart ? scratch.partial.data() + o * stride : block.sums[first + o][part][limb] + begin;
+                if (list.empty()) {
+                    if (!add)
+                        for (std::size_t o = 0; o < outs.size(); ++o)
+                            std::fill_n(block.sums[first + o][part][limb] + begin, piece, 0);
+                    continue;
+                }
+                k.matrix_product(m, list.data(), static_cast<int>(list.size()), phases[phase].weights,
+                                 block.out_channels(), outs.data(), piece);
+                for (std::size_t o = 0; apart && o < outs.size(); ++o) {
+                    u32* sum = block.sums[first + o][part][limb] + begin;
+                    if (mask != nullptr) k.multiply(m, outs[o], mask + begin, add ? outs[o] : sum, piece);
+                    if (add) k.add(m.q, sum, outs[o], sum, piece);
+                }
+            }
         }
     }
 }

@@ -40,8 +40,9 @@ std::uint64_t Simulation::run_layer(std::size_t i, const std::vector<plan::Layou
                                     const LinearOptions& options) {
     const auto& layer = plan.layers[i];
     const auto& output = layouts[i + 1];
-    const bool rescale = layer.finish == plan::Finish::square, head = layer.finish == plan::Finish::head;
-    const auto level = static_cast<std::uint64_t>(layer.level), result_level = level - (rescale ? 1 : 0);
+    const bool head = layer.finish == plan::Finish::head;
+    const auto level = static_cast<std::uint64_t>(layer.level),
+               result_level = static_cast<std::uint64_t>(layer.output_level());
     std::vector<plan::Layout> sources;
     for (const auto& operand : layer.operands) {
         sources.push_back(layouts[static_cast<std::size_t>(operand.source + 1)]);
@@ -79,7 +80,7 @@ std::uint64_t Simulation::run_layer(std::size_t i, const std::vector<plan::Layou
                       static_cast<unsigned>(options.group_limbs);
         }
         const auto block_outputs = head ? outputs : static_cast<std::uint64_t>(last - first) * outputs;
-        const auto sums = 2 * block_outputs * (result_level + special() + (rescale ? 1 : 0) + 1);
+        const auto sums = 2 * block_outputs * (level + special() + 1);
         peak = std::max(peak, in_maps() + raised + sums);
         const auto later = geometry.needs(last, output.columns());
         for (int d = first; d < last; ++d)
@@ -110,9 +111,9 @@ std::vector<bool> columns_read_from(const plan::Plan& plan, const std::vector<pl
         for (const auto& operand : plan.layers[i].operands) {
             if (operand.source + 1 != map) continue;
             for (int d = 0; d < layouts[i + 1].columns(); ++d)
-                for (const auto& tap : operand.taps)
-                    read[static_cast<std::size_t>(
-                        plan::locate(source, layouts[i + 1], operand.stride, d, tap).column)] = true;
+                for (const auto& phase : plan::phases(source, layouts[i + 1], operand.stride, d))
+                    for (const auto& tap : operand.taps)
+                        read[static_cast<std::size_t>(plan::neighbour(source, phase.centre, tap).column)] = true;
         }
     return read;
 }

@@ -27,12 +27,12 @@ inline Ciphertext to_ciphertext(Toy& toy, Operand&& u) {
     const auto& c = toy.context;
     std::vector<u32*> room;
     for (auto& limb : toy.scratch.raised) room.push_back(limb.get());
-    mod_down_sources(c, u.extended0, u.level, false, toy.scratch.small.get());
+    mod_down_sources(c, u.extended0, u.level, 0, toy.scratch.small.get());
     Ciphertext ct{{}, ring::make_poly(toy.pool, u.level)};
     for (int t = 0; t < u.level; ++t) {
         const int target[] = {t};
         const ModDownItem item{&u.extended0, toy.scratch.small.get(), 0, room.data()};
-        mod_down_targets(c, {&item, 1}, u.level, false, target);
+        mod_down_targets(c, {&item, 1}, u.level, 0, target);
         digit_evaluations(c, u.digits1, u.level, t, ct.c1[static_cast<std::size_t>(t)]);
     }
     u.extended0.limbs.resize(static_cast<std::size_t>(u.level));

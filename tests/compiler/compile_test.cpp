@@ -53,7 +53,8 @@ TEST(Compile, IntegersFollowTheNetwork) {
 }
 
 TEST(Compile, LevelsScalesAndKeysFit) {
-    const CompileOptions options = toy_options();
+    CompileOptions options = toy_options();
+    options.merge_tiles = false;
     const plan::Plan plan = toy_plan("tiny-resnet", 2, options);
     EXPECT_EQ(plan.parameters.chain.size(), 7U);
     EXPECT_TRUE(plan.parameters.insecure_for_tests);
@@ -75,6 +76,35 @@ TEST(Compile, LevelsScalesAndKeysFit) {
               *std::max_element(plan.parameters.chain.begin(), plan.parameters.chain.end()));
 }
 
+/// The strided block: its first layer merges and takes two primes, its shortcut becomes a layer that takes one.
+TEST(Compile, MergesIdleTiles) {
+    CompileOptions options = toy_options();
+    options.merge_tiles = false;
+    const plan::Plan apart = toy_plan("tiny-resnet", 2, options);
+    options.merge_tiles = true;
+    const plan::Plan plan = toy_plan("tiny-resnet", 2, options);
+    ASSERT_EQ(plan.layers.size(), apart.layers.size() + 1);
+    ASSERT_EQ(plan.parameters.chain.size(), 8U);
+    int merging = 0;
+    const auto all = plan::layouts(plan);
+    for (std::size_t i = 0; i < plan.layers.size(); ++i) {
+        const plan::Layer& layer = plan.layers[i];
+        EXPECT_EQ(all[i + 1].gap, 1) << layer.name;
+        if (layer.merged_run == 0) continue;
+        ++merging;
+        EXPECT_EQ(layer.merged_run, 2) << "16 pixels in eight tiles";
+        EXPECT_LT(plan.parameters.chain[static_cast<std::size_t>(layer.level - 1)], 1U << 21);
+        EXPECT_EQ(layer.level - layer.output_level(), layer.finish == plan::Finish::square ? 2 : 1);
+    }
+    EXPECT_EQ(merging, 2);
+    // It is the same network, give or take the rounding of weights.
+    const io::Images images = testing::images(expected("tiny-resnet"), 8, 8, 2);
+    ThreadPool pool(1);
+    const auto a = plan::PlainNetwork(plan::real_network(apart)).scores(images, pool);
+    const auto b = plan::PlainNetwork(plan::real_network(plan)).scores(images, pool);
+    for (std::size_t i = 0; i < a.size(); ++i) EXPECT_NEAR(a[i], b[i], 0.1);
+}
+
 TEST(Compile, RunsOfAllPixels) {
     CompileOptions options = toy_options();
     options.run_length = 64;
@@ -92,20 +122,31 @@ TEST(Compile, RefusesWhatDoesNotFit) {
     expect_error(ErrorCode::security, "not secure", [&] { toy_plan("tiny-resnet", 2, options); });
     options = toy_options();
     options.run_length = 4;
-    expect_error(ErrorCode::unsupported, "repacking", [&] { toy_plan("tiny-resnet", 2, options); });
+    options.merge_tiles = false;
+    expect_error(ErrorCode::unsupported, "merged tiles", [&] { toy_plan("tiny-resnet", 2, options); });
     const io::Images other = testing::images(expected("tiny-pool"), 8, 8, 1);
     expect_error(ErrorCode::format, "8x8", [&] { compile(model_path("tiny-resnet"), other, toy_options()); });
 }
 
 TEST(ParameterChoice, TakesTheSmallestSecureDegree) {
-    const auto resnet20 = choose_parameters(21, 32, {});
+    const auto limbs = [](int count) { return Levels{{}, {}, std::vector<bool>(static_cast<std::size_t>(count))}; };
+    const auto resnet20 = choose_parameters(limbs(21), 32, {});
     EXPECT_EQ(resnet20.log_degree, 15);
     EXPECT_EQ(resnet20.special.size(), 7U);
     EXPECT_EQ(resnet20.digit_limbs, 7);
     EXPECT_EQ(ckks::Parameters(resnet20).security_bits(), 128);
-    EXPECT_EQ(choose_parameters(33, 32, {}).log_degree, 16);
-    EXPECT_GE(choose_parameters(3, 1 << 14, {}).log_degree, 14) << "room for every tile";
-    expect_error(ErrorCode::security, "do not fit", [] { choose_parameters(120, 32, {}); });
+    // Two primes for masks still leave room for seven special primes, smaller ones.
+    Levels merging = limbs(23);
+    merging.mask[8] = merging.mask[15] = true;
+    const auto merged = choose_parameters(merging, 32, {});
+    EXPECT_EQ(merged.log_degree, 15);
+    EXPECT_EQ(merged.special.size(), 7U);
+    EXPECT_LT(merged.chain[8], 1u << 21);
+    EXPECT_GT(merged.chain[9], 1u << 29);
+    EXPECT_EQ(ckks::Parameters(merged).security_bits(), 128);
+    EXPECT_EQ(choose_parameters(limbs(33), 32, {}).log_degree, 16);
+    EXPECT_GE(choose_parameters(limbs(3), 1 << 14, {}).log_degree, 14) << "room for every tile";
+    expect_error(ErrorCode::security, "do not fit", [&] { choose_parameters(limbs(120), 32, {}); });
 }
 
 TEST(Calibration, RolledImagesMoveByRows) {
@@ -115,7 +156,9 @@ TEST(Calibration, RolledImagesMoveByRows) {
 }
 
 TEST(Explain, CountsAndReports) {
-    const plan::Plan plan = toy_plan("tiny-resnet", 2, toy_options());
+    CompileOptions options = toy_options();
+    options.merge_tiles = false;
+    const plan::Plan plan = toy_plan("tiny-resnet", 2, options);
     const Explanation explanation = explain(plan);
     ASSERT_EQ(explanation.layers.size(), plan.layers.size());
     EXPECT_EQ(explanation.layers[0].ciphertexts_in, 2 * 8);

@@ -29,15 +29,18 @@ Slots fill(const Layout& layout) {
     return result;
 }
 
-/// By definition: rotating the located column must put every output pixel's neighbour into its slot.
-void check_locate(const Layout& source, int stride, Tap tap) {
-    const Layout output = strided(source, stride);
+/// By definition: rotating the neighbours' column must put every output pixel's neighbour into its slot, in the phase
+/// that has the pixel's tile, which exactly one has.
+void check_neighbours(const Layout& source, const Layout& output, int stride, Tap tap) {
     const Slots slots = fill(source);
     const int all = source.tiles * source.batch;
     for (int y = 0; y < output.height; ++y)
         for (int x = 0; x < output.width; ++x) {
             const int pixel = y * output.width + x;
-            const auto at = locate(source, output, stride, output.column(pixel), tap);
+            const auto list = phases(source, output, stride, output.column(pixel));
+            const auto has_tile = [&](const Phase& p) { return p.tiles[static_cast<std::size_t>(output.tile(pixel))]; };
+            ASSERT_EQ(std::count_if(list.begin(), list.end(), has_tile), 1);
+            const auto at = neighbour(source, std::find_if(list.begin(), list.end(), has_tile)->centre, tap);
             int wanted = (stride * y + tap.dy) * source.width + stride * x + tap.dx;
             wanted = (wanted % source.pixels() + source.pixels()) % source.pixels();
             for (int image = 0; image < output.batch; image += std::max(1, output.batch - 1)) {
@@ -48,7 +51,7 @@ void check_locate(const Layout& source, int stride, Tap tap) {
         }
 }
 
-RC_GTEST_PROP(Layout, LocatesEveryNeighbour, ()) {
+RC_GTEST_PROP(Layout, FindsEveryNeighbour, ()) {
     const int log_height = *rc::gen::inRange(1, 5);
     const int log_width = *rc::gen::inRange(1, 5);
     const int log_run = *rc::gen::inRange(0, log_height + log_width + 1);
@@ -61,7 +64,27 @@ RC_GTEST_PROP(Layout, LocatesEveryNeighbour, ()) {
     const bool may_stride = layout.height > 1 && layout.width > 1 && layout.run >= layout.width;
     const int stride = may_stride ? *rc::gen::inRange(1, 3) : 1;
     const Tap tap{*rc::gen::inRange(-3, 4), *rc::gen::inRange(-3, 4)};
-    check_locate(layout, stride, tap);
+    if (may_stride) {
+        ASSERT_EQ(phases(layout, strided(layout, stride), stride, 0).size(), 1U);
+    }
+    check_neighbours(layout, strided(layout, stride), stride, tap);
+}
+
+RC_GTEST_PROP(Layout, MergingLeavesNoTileIdle, ()) {
+    const int log_height = *rc::gen::inRange(1, 5);
+    const int log_width = *rc::gen::inRange(1, 5);
+    const int log_run = *rc::gen::inRange(0, log_height + log_width + 1);
+    const int log_slots = *rc::gen::inRange(log_height + log_width - log_run, 11);
+    Layout layout = input_layout(1 << log_height, 1 << log_width, 1 << log_run, log_slots);
+    const Tap tap{*rc::gen::inRange(-3, 4), *rc::gen::inRange(-3, 4)};
+    for (int i = *rc::gen::inRange(1, 4); i > 0 && layout.height > 1 && layout.width > 1; --i) {
+        const int run = densest_run(layout, 2);
+        const Layout output = merged(layout, 2, run);
+        RC_ASSERT(output.gap == 1 || run == 1);
+        RC_ASSERT(output.valid_tiles() * output.gap == output.tiles);
+        check_neighbours(layout, output, 2, tap);
+        layout = output;
+    }
 }
 
 TEST(Layout, CountsTilesAndImages) {
@@ -80,12 +103,30 @@ TEST(Layout, CountsTilesAndImages) {
     EXPECT_EQ(two_rows, (Layout{16, 16, 16, 1, 2048, 16}));
 }
 
+/// Rows of 32 pixels: halves of the next rows of 16, then pairs of pixels of the rows of 8.
+TEST(Layout, MergesRows) {
+    const Layout rows = input_layout(32, 32, 32, 15);
+    EXPECT_EQ(densest_run(rows, 2), 8);
+    const Layout half = merged(rows, 2, 8);
+    EXPECT_EQ(half, (Layout{16, 16, 8, 1, 1024, 32}));
+    const auto list = phases(rows, half, 2, 3);
+    ASSERT_EQ(list.size(), 2U);
+    EXPECT_EQ(list[0].centre, (SourcePosition{6, 0}));
+    EXPECT_EQ(list[1].centre, (SourcePosition{22, 31}));
+    for (int tile = 0; tile < 32; ++tile) EXPECT_EQ(list[0].tiles[static_cast<std::size_t>(tile)], tile % 2 == 0);
+    const Layout quarter = merged(half, 2, densest_run(half, 2));
+    EXPECT_EQ(quarter, (Layout{8, 8, 2, 1, 1024, 32}));
+    EXPECT_EQ(phases(half, quarter, 2, 1).size(), 4U);
+}
+
 TEST(Layout, RefusesWhatItCannotHold) {
     EXPECT_THROW(input_layout(32, 32, 48, 15), Error);
     EXPECT_THROW(input_layout(32, 32, 2048, 15), Error);
     EXPECT_THROW(input_layout(24, 32, 32, 15), Error) << "24 tiles";
     EXPECT_THROW(input_layout(32, 32, 1, 9), Error) << "more tiles than slots";
-    EXPECT_THROW(strided(input_layout(32, 32, 16, 15), 2), Error) << "repacking";
+    EXPECT_THROW(strided(input_layout(32, 32, 16, 15), 2), Error) << "needs merged tiles";
+    EXPECT_THROW(merged(input_layout(32, 32, 32, 15), 2, 4), Error) << "64 tiles";
+    EXPECT_THROW(merged(input_layout(32, 32, 32, 15), 2, 24), Error);
     EXPECT_THROW(strided(input_layout(32, 32, 32, 15), 3), Error);
 }
 
@@ -108,7 +149,7 @@ TEST(Layout, HeadStepsSumEveryTile) {
     }
 }
 
-TEST(Layout, RequiredRotationsAreThoseOfLocateAndHead) {
+TEST(Layout, RequiredRotationsAreThoseOfNeighboursAndHead) {
     const Plan plan = testing::toy_plan();
     const std::vector<Layout> all = layouts(plan);
     std::map<int, int> expected;
@@ -118,7 +159,8 @@ TEST(Layout, RequiredRotationsAreThoseOfLocateAndHead) {
             for (int column = 0; column < all[i + 1].columns(); ++column)
                 for (const Tap& tap : operand.taps) {
                     const Layout& source = all[static_cast<std::size_t>(operand.source + 1)];
-                    const auto at = locate(source, all[i + 1], operand.stride, column, tap);
+                    const auto list = phases(source, all[i + 1], operand.stride, column);
+                    const auto at = neighbour(source, list.at(0).centre, tap);
                     if (at.tile_shift > 0)
                         expected[at.tile_shift * source.batch] =
                             std::max(expected[at.tile_shift * source.batch], layer.level);

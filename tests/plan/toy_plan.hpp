@@ -34,18 +34,19 @@ inline Plan toy_plan() {
     plan.run_length = 8;
     plan.input = {1, 8, 8, {127.5}, {0x1p38}};
     plan.layers.push_back(
-        {"first", Finish::square, 2, 8, 8, 4, {toy_operand(-1, 1, 2, 1, square, 1)}, {1000, -2000}, {1e6, 2e6}});
+        {"first", Finish::square, 2, 8, 8, 4, 0, {toy_operand(-1, 1, 2, 1, square, 1)}, {1000, -2000}, {1e6, 2e6}});
     plan.layers.push_back({"second",
                            Finish::square,
                            3,
                            4,
                            4,
                            3,
+                           0,
                            {toy_operand(0, 2, 3, 2, square, 2), toy_operand(-1, 1, 3, 2, {{0, 0}}, 3)},
                            {3000, 0, 12.5},
                            {1e6, 1e6, 1e6}});
     plan.layers.push_back(
-        {"head", Finish::head, 2, 4, 4, 2, {toy_operand(1, 3, 2, 1, {{0, 0}}, 4)}, {0.5, -0.25}, {1e13, 1e13}});
+        {"head", Finish::head, 2, 4, 4, 2, 0, {toy_operand(1, 3, 2, 1, {{0, 0}}, 4)}, {0.5, -0.25}, {1e13, 1e13}});
     plan.relinearisation_level = 3;
     plan.rotation_keys = required_rotations(plan);
     plan.class_names = {"cat", "dog"};

@@ -33,8 +33,8 @@ struct Conversion {
     std::vector<Words<i32>> digits;
 
     Conversion(int source_count, int target_count, std::size_t count, Random& random) : product(1) {
+        sources = largest_sources(source_count);
         const auto primes = ntt_primes(15, source_count + target_count);
-        sources.assign(primes.begin(), primes.begin() + source_count);
         targets.assign(primes.begin() + source_count, primes.end());
         for (const u32 q : sources) mpz_mul_ui(product.get(), product.get(), q);
         Integer half;
@@ -74,9 +74,10 @@ struct Conversion {
     }
     Words<i32> quotients(const Kernels& k) const {
         std::vector<i32> reciprocals;
-        for (const u32 q : sources) reciprocals.push_back(static_cast<i32>(((u64{1} << 58) + q / 2) / q));
+        const int shift = reciprocal_shift(sources);
+        for (const u32 q : sources) reciprocals.push_back(static_cast<i32>(((u64{1} << shift) + q / 2) / q));
         Words<i32> v(values.size());
-        k.quotient(rows().data(), reciprocals.data(), static_cast<int>(sources.size()), v, values.size());
+        k.quotient(rows().data(), reciprocals.data(), static_cast<int>(sources.size()), shift, v, values.size());
         return v;
     }
     /// One row of words a target; `small` null for the approximate conversion.
@@ -111,7 +112,7 @@ class BaseConversion : public ::testing::TestWithParam<const Kernels*> {
 };
 
 TEST_P(BaseConversion, ExactWithTheQuotient) {
-    for (int sources = 1; sources < max_conversion_sources; ++sources) {
+    for (int sources = 1; sources <= max_conversion_sources; ++sources) {
         const Conversion c(sources, 5, count, random);
         const auto v = c.quotients(k);
         const auto out = c.convert(k, v.data());
@@ -138,6 +139,20 @@ TEST_P(BaseConversion, ApproximateWithinHalfAProductPerSource) {
             for (std::size_t t = 0; t < c.targets.size(); ++t)
                 ASSERT_EQ(out[t][n] % c.targets[t], x.mod(c.targets[t])) << sources << " sources, word " << n;
         }
+    }
+}
+
+TEST(ConversionBounds, NineSourcesNeedASmallOne) {
+    EXPECT_TRUE(fits_conversion(ntt_primes(15, 8)));
+    EXPECT_FALSE(fits_conversion(ntt_primes(15, 9)));
+    EXPECT_TRUE(fits_conversion(largest_sources(9)));
+    EXPECT_FALSE(fits_conversion(ntt_primes_below(1u << 29, 15, 10)));
+    EXPECT_EQ(reciprocal_shift(ntt_primes(15, 8)), 58);
+    for (const u32 q : {193u, 12289u, 786433u, (1u << 28) + 1, (1u << 29) - 1}) {
+        const u32 list[] = {q};
+        const int shift = reciprocal_shift(list);
+        EXPECT_LT((u64{1} << shift) / q, u64{1} << 31);
+        EXPECT_TRUE(shift == 58 || (u64{1} << shift) / q >= u64{1} << 29);
     }
 }
 

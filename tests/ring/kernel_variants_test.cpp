@@ -112,12 +112,12 @@ TEST_P(KernelVariants, Convert) {
     for (int sources = 1; sources <= max_conversion_sources; ++sources) {
         std::vector<Words<i32>> y;
         std::vector<const i32*> rows;
-        for (int i = 0; i < sources; ++i) y.push_back(boundary_centred(random, n, primes[0]));
+        for (const u32 p : largest_sources(sources)) y.push_back(boundary_centred(random, n, p));
         for (const auto& row : y) rows.push_back(row.data());
         Words<i32> small(n);
         for (std::size_t i = 0; i < n; ++i) small[i] = static_cast<i32>(random() % 33) - 16;
         for (int targets = 1; targets <= static_cast<int>(primes.size()); ++targets) {
-            const bool with_small = sources < max_conversion_sources && targets % 2 == 0;
+            const bool with_small = targets % 2 == 0;
             const std::size_t begin = targets % 3 == 0 ? 16 : 0, end = targets % 4 == 0 ? 1420 : 1408;
             std::vector<Words<u32>> factors, expected, got;
             std::vector<ConversionTarget> to_expected, to_got;
@@ -138,20 +138,21 @@ TEST_P(KernelVariants, Convert) {
 }
 
 TEST_P(KernelVariants, Quotient) {
-    const auto primes = ntt_primes(15, max_conversion_sources);
     for (const auto count : counts)
         for (int sources = 1; sources <= max_conversion_sources; ++sources) {
             std::vector<Words<i32>> y;
             std::vector<const i32*> rows;
             std::vector<i32> reciprocals;
-            for (int i = 0; i < sources; ++i) {
-                y.push_back(boundary_centred(random, count, primes[i]));
-                reciprocals.push_back(static_cast<i32>(((u64{1} << 58) + primes[i] / 2) / primes[i]));
+            const auto primes = largest_sources(sources);
+            const int shift = reciprocal_shift(primes);
+            for (const u32 p : primes) {
+                y.push_back(boundary_centred(random, count, p));
+                reciprocals.push_back(static_cast<i32>(((u64{1} << shift) + p / 2) / p));
             }
             for (const auto& row : y) rows.push_back(row.data());
             Words<i32> expected(count), got(count);
-            scalar.quotient(rows.data(), reciprocals.data(), sources, expected, count);
-            variant.quotient(rows.data(), reciprocals.data(), sources, got, count);
+            scalar.quotient(rows.data(), reciprocals.data(), sources, shift, expected, count);
+            variant.quotient(rows.data(), reciprocals.data(), sources, shift, got, count);
             ASSERT_EQ(expected.vector(), got.vector());
         }
 }

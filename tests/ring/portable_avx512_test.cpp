@@ -30,9 +30,9 @@ struct Floats512 {
     }
 };
 
-inline simde__m512i portable_srai(simde__m512i a, int bits) {
+inline simde__m512i portable_sra(simde__m512i a, __m128i bits) {
     Words512 w(a);
-    for (auto& x : w.at) x >>= bits;
+    for (auto& x : w.at) x >>= _mm_cvtsi128_si32(bits);
     return w.vector();
 }
 inline simde__m512i portable_mask_shuffle(simde__m512i kept, unsigned mask, simde__m512i a, int order) {
@@ -56,11 +56,11 @@ inline simde__m512i portable_to_int(simde__m512 a) {
 
 }  // namespace
 
-#undef _mm512_srai_epi32
+#undef _mm512_sra_epi32
 #undef _mm512_mask_shuffle_epi32
 #undef _mm512_cvtepi32_ps
 #undef _mm512_cvtps_epi32
-#define _mm512_srai_epi32 portable_srai
+#define _mm512_sra_epi32 portable_sra
 #define _mm512_mask_shuffle_epi32 portable_mask_shuffle
 #define _mm512_cvtepi32_ps portable_to_float
 #define _mm512_cvtps_epi32 portable_to_int

@@ -9,6 +9,7 @@
 #include <string>
 #include <vector>
 
+#include "ring/conversion_bounds.hpp"
 #include "ring/kernels/kernels.hpp"
 #include "ring/primes.hpp"
 
@@ -35,6 +36,13 @@ inline std::string test_name(const Kernels& k) {
     std::string name = k.name;
     std::erase_if(name, [](char c) { return !std::isalnum(static_cast<unsigned char>(c)); });
     return name;
+}
+
+/// The largest source primes that a base conversion takes: up to eight of 30 bits, then one of 20.
+inline std::vector<u32> largest_sources(int count) {
+    auto primes = ntt_primes(15, std::min(count, 8));
+    if (count == 9) primes.push_back(ntt_primes_above(1u << 19, 15, 1)[0]);
+    return primes;
 }
 
 /// 64-byte aligned words.

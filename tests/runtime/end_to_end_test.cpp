@@ -76,11 +76,15 @@ INSTANTIATE_TEST_SUITE_P(Shapes, EndToEnd,
                                            ToyShape{11, 8, 2, 4, 3, false},  // half a row
                                            ToyShape{12, 8, 2, 1, 3, false},  // a pixel a tile
                                            ToyShape{12, 8, 2, 8, 6, true},   // one digit
+                                           ToyShape{11, 8, 2, 8, 3, true, true},   // rows, merged to half rows
+                                           ToyShape{11, 8, 2, 4, 7, true, true},   // half rows, to single pixels
+                                           ToyShape{11, 8, 2, 16, 2, true, true},  // two rows, though nothing idles
+                                           ToyShape{11, 4, 2, 2, 2, true, true},   // tiles stay idle behind pixels
                                            ToyShape{11, 16, 2, 32, 2, true}),
                          [](const auto& i) {
-                             return "N" + std::to_string(1 << i.param.log_degree) + "Side" +
-                                    std::to_string(i.param.side) + "Run" + std::to_string(i.param.run_length) + "K" +
-                                    std::to_string(i.param.special);
+                             return std::string(i.param.merged ? "Merged" : "") + "N" +
+                                    std::to_string(1 << i.param.log_degree) + "Side" + std::to_string(i.param.side) +
+                                    "Run" + std::to_string(i.param.run_length) + "K" + std::to_string(i.param.special);
                          });
 
 }  // namespace

@@ -19,6 +19,7 @@ struct ToyShape {
     int run_length = 8;
     int special = 3;
     bool strided = true;
+    bool merged = false;  ///< the strided layer merges tiles, its shortcut in a layer of its own
 };
 
 inline std::vector<plan::Tap> square_taps(int reach) {
@@ -39,7 +40,8 @@ inline plan::Plan toy_plan(const ToyShape& shape, unsigned seed) {
     plan.input.mean.assign(static_cast<std::size_t>(shape.channels), 120);
     plan.input.factor.assign(static_cast<std::size_t>(shape.channels), 0x1p44 / 128);
     constexpr int squares = 4;
-    int level = squares + 2;
+    const int limbs = squares + 2 + (shape.merged ? 1 : 0);
+    int level = limbs;
 
     auto operand = [&](int source, int channels, int outputs, int stride, int reach, int range) {
         plan::Operand o;
@@ -69,22 +71,36 @@ inline plan::Plan toy_plan(const ToyShape& shape, unsigned seed) {
         }
         if (finish == plan::Finish::square) --level;
         plan.layers.push_back(std::move(l));
+        return &plan.layers.back();
     };
     const int stride = shape.strided ? 2 : 1, small = shape.side / stride;
     layer("first", 3, shape.side, plan::Finish::square, {operand(-1, shape.channels, 3, 1, 1, 150)});
     layer("second", 3, shape.side, plan::Finish::square, {operand(0, 3, 3, 1, 1, 40)});
-    layer("third", 5, small, plan::Finish::square, {operand(1, 3, 5, stride, 1, 40)});
-    layer("fourth", 5, small, plan::Finish::square, {operand(2, 5, 5, 1, 1, 30), operand(1, 3, 5, stride, 0, 30)});
-    layer("scores", 3, small, plan::Finish::head, {operand(3, 5, 3, 1, 0, 20)});
+    const plan::Layout whole = plan::input_layout(shape.side, shape.side, shape.run_length, shape.log_degree);
+    if (shape.merged) {
+        const int run = plan::densest_run(whole, stride);
+        layer("shortcut", 5, small, plan::Finish::none, {operand(1, 3, 5, stride, 0, 30)})->merged_run = run;
+        layer("third", 5, small, plan::Finish::square, {operand(1, 3, 5, stride, 1, 40)})->merged_run = run;
+        --level;
+        plan::Operand identity{2, 5, 1, {{0, 0}}, std::vector<std::int16_t>(25, 0)};
+        for (std::size_t c = 0; c < 5; ++c) identity.weights[c * 6] = 1;
+        layer("fourth", 5, small, plan::Finish::square, {operand(3, 5, 5, 1, 1, 30), identity});
+    } else {
+        layer("third", 5, small, plan::Finish::square, {operand(1, 3, 5, stride, 1, 40)});
+        layer("fourth", 5, small, plan::Finish::square, {operand(2, 5, 5, 1, 1, 30), operand(1, 3, 5, stride, 0, 30)});
+    }
+    layer("scores", 3, small, plan::Finish::head, {operand(static_cast<int>(plan.layers.size()) - 1, 5, 3, 1, 0, 20)});
 
     auto& p = plan.parameters;
     p.log_degree = shape.log_degree;
     const auto primes = ring::ntt_primes(shape.log_degree, squares + 2 + shape.special);
     p.special.assign(primes.begin(), primes.begin() + shape.special);
     p.chain.assign(primes.begin() + shape.special, primes.end());
+    // the third layer runs at two limbs less than there are
+    if (shape.merged) p.chain.insert(p.chain.end() - 2, ring::ntt_primes_above(1u << 19, shape.log_degree, 1)[0]);
     p.digit_limbs = shape.special;
     p.insecure_for_tests = true;
-    plan.relinearisation_level = squares + 1;
+    plan.relinearisation_level = limbs - 1;
     plan.rotation_keys = plan::required_rotations(plan);
     return plan;
 }
@@ -137,7 +153,7 @@ inline std::vector<double> plain_scores(const plan::Plan& plan, const io::Images
             const auto outputs = static_cast<std::size_t>(layer.out_channels);
             if (layer.finish == plan::Finish::square)
                 for (std::size_t i = 0; i < out.size(); ++i) {
-                    const double z = out[i] / plan.parameters.chain[static_cast<std::size_t>(layer.level - 1)] +
+                    const double z = out[i] / plan.parameters.chain[static_cast<std::size_t>(layer.rescale_limb())] +
                                      layer.bias[i % outputs] + noise_rms * noise(rng);
                     out[i] = z * z;
                 }

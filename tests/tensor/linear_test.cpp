@@ -112,10 +112,12 @@ TEST_P(LinearAgreement, BlockAndGroupSizesDoNotMatter) {
 }
 
 INSTANTIATE_TEST_SUITE_P(Shapes, LinearAgreement,
-                         ::testing::Values(test::ToyShape{10, 8, 2, 8, 3, true},     // a row a tile
-                                           test::ToyShape{10, 4, 1, 8, 1, true},     // two rows a tile, six digits
-                                           test::ToyShape{10, 4, 2, 16, 2, true},    // an image a column of slots
-                                           test::ToyShape{10, 8, 2, 4, 6, false}));  // half a row, one digit
+                         ::testing::Values(test::ToyShape{10, 8, 2, 8, 3, true},        // a row a tile
+                                           test::ToyShape{10, 4, 1, 8, 1, true},        // two rows a tile, six digits
+                                           test::ToyShape{10, 4, 2, 16, 2, true},       // an image a column of slots
+                                           test::ToyShape{10, 8, 2, 8, 3, true, true},  // rows merged to half rows
+                                           test::ToyShape{10, 8, 2, 4, 7, true, true},  // nine sources
+                                           test::ToyShape{10, 8, 2, 4, 6, false}));     // half a row, one digit
 
 /// A pooling in between: Finish::none goes on without a rescale, its results are ready at once.
 TEST(Linear, RunsLayersWithoutAFinish) {

@@ -12,8 +12,10 @@
 /// arrays are residues modulo one prime q < 2^30. "Montgomery product" of a and b means a b / 2^32 mod q.
 namespace obscura::ring {
 
-/// Most sources one base conversion accumulates before a reduction: 8 (q/2) q plus a small term stay below q 2^32.
-inline constexpr int max_conversion_sources = 8;
+/// Most sources of one base conversion. Sums of |y_i| <= q_i/2 have to stay below 2^32, so that with factors below q
+/// they stay below q 2^32: eight primes of 30 bits do, nine only if some of them are smaller
+/// (ring/conversion_bounds.hpp).
+inline constexpr int max_conversion_sources = 9;
 /// Most digits of an inner product: 7 products below q^2 plus one constant term keep sums below 2^63.
 inline constexpr int max_inner_digits = 7;
 /// Outputs of the integer matrix product are computed in blocks of this many; weights are padded with zeros.
@@ -59,12 +61,13 @@ struct Kernels {
 
     /// Base conversion: out_t = (sum_i y_i factors_t[i] + small small_factor_t + q_t 2^32) / 2^32 mod q_t, below 3 q_t,
     /// in Montgomery reduction (factors carry the 2^32 where wanted). y_i in (-2^29, 2^29); `small` may be null, else
-    /// |small| <= 16. At most max_conversion_sources sources.
+    /// |small| <= 16. The sources' primes must pass fits_conversion.
     void (*convert)(const i32* const* y, int sources, const i32* small, const ConversionTarget* targets,
                     int target_count, std::size_t begin, std::size_t end);
-    /// out = round(sum_i y_i reciprocals[i] / 2^58), for centred y_i: the quotient that an exact conversion subtracts.
-    /// reciprocals[i] = round(2^58 / q_i).
-    void (*quotient)(const i32* const* y, const i32* reciprocals, int sources, i32* out, std::size_t count);
+    /// out = round(sum_i y_i reciprocals[i] / 2^shift), for centred y_i: the quotient that an exact conversion
+    /// subtracts. reciprocals[i] = round(2^shift / q_i), which `shift` (33..58, see ring/conversion_bounds.hpp) keeps
+    /// below 2^31.
+    void (*quotient)(const i32* const* y, const i32* reciprocals, int sources, int shift, i32* out, std::size_t count);
 
     /// out0 = (constant add0 + sum_j digits_j key0_j) / 2^32, out1 = sum_j digits_j key1_j / 2^32 (+ constant add1), in
     /// [0, q). digits in [0, q), keys in [0, q); add0/add1 in [0, q) or null; constant in [0, q).

@@ -135,11 +135,11 @@ void convert(const i32* const* y, int sources, const i32* small, const Conversio
     }
 }
 
-void quotient(const i32* const* y, const i32* reciprocals, int sources, i32* out, std::size_t count) {
+void quotient(const i32* const* y, const i32* reciprocals, int sources, int shift, i32* out, std::size_t count) {
     for (std::size_t n = 0; n < count; ++n) {
-        i64 sum = i64{1} << 57;
+        i64 sum = i64{1} << (shift - 1);
         for (int i = 0; i < sources; ++i) sum += static_cast<i64>(y[i][n]) * reciprocals[i];
-        out[n] = static_cast<i32>(sum >> 58);
+        out[n] = static_cast<i32>(sum >> shift);
     }
 }
 

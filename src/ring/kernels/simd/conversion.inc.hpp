@@ -63,16 +63,16 @@ inline void convert(const i32* const* y, int sources, const i32* small, const Co
     }
 }
 
-inline void quotient(const i32* const* y, const i32* reciprocals, int sources, i32* out, std::size_t count) {
-    if (!whole_vectors(count)) return scalar_kernels().quotient(y, reciprocals, sources, out, count);
-    const Vec half = broadcast_high(1u << 25);  // 2^57
+inline void quotient(const i32* const* y, const i32* reciprocals, int sources, int shift, i32* out, std::size_t count) {
+    if (!whole_vectors(count)) return scalar_kernels().quotient(y, reciprocals, sources, shift, out, count);
+    const Vec half = broadcast_high(1u << (shift - 33));
     for (std::size_t n = 0; n < count; n += lanes) {
         Wide sum{half, half};
         for (int i = 0; i < sources; ++i) {
             const Vec x = load(y[i] + n);
             sum = add(sum, multiply_wide_signed(x, odd(x), broadcast(static_cast<u32>(reciprocals[i]))));
         }
-        store(out + n, shift_right_signed<26>(merge_high(sum.even, sum.odds)));
+        store(out + n, shift_right_signed(merge_high(sum.even, sum.odds), shift - 32));
     }
 }
 

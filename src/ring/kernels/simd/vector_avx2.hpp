@@ -60,9 +60,8 @@ template <int Bits>
 inline Vec shift_right(Vec a) {
     return _mm256_srli_epi32(a, Bits);
 }
-template <int Bits>
-inline Vec shift_right_signed(Vec a) {
-    return _mm256_srai_epi32(a, Bits);
+inline Vec shift_right_signed(Vec a, int bits) {
+    return _mm256_sra_epi32(a, _mm_cvtsi32_si128(bits));
 }
 
 /// Low words of the products.

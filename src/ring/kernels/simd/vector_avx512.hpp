@@ -59,9 +59,8 @@ template <int Bits>
 inline Vec shift_right(Vec a) {
     return _mm512_srli_epi32(a, Bits);
 }
-template <int Bits>
-inline Vec shift_right_signed(Vec a) {
-    return _mm512_srai_epi32(a, Bits);
+inline Vec shift_right_signed(Vec a, int bits) {
+    return _mm512_sra_epi32(a, _mm_cvtsi32_si128(bits));
 }
 
 inline Vec mul_low(Vec a, Vec b) {

@@ -1,0 +1,104 @@
+#include "compiler/merging.hpp"
+
+#include <fmt/format.h>
+
+#include <optional>
+
+#include "base/error.hpp"
+#include "plan/layout.hpp"
+
+namespace obscura::compiler {
+namespace {
+
+using plan::Layout;
+
+/// The layout a stride leaves without merging, if there is one.
+std::optional<Layout> natural(const Layout& source, int stride) {
+    try {
+        return plan::strided(source, stride);
+    } catch (const Error& error) {
+        if (error.code() != ErrorCode::unsupported || source.height % stride != 0 || source.width % stride != 0) throw;
+        return std::nullopt;
+    }
+}
+
+/// The layer's other operands, which read `source` at stride 1, fix the layout.
+std::optional<Layout> fixed_layout(const plan::RealLayer& layer, const std::vector<Layout>& layouts) {
+    for (const auto& operand : layer.operands)
+        if (operand.stride == 1) return layouts[static_cast<std::size_t>(operand.source + 1)];
+    return std::nullopt;
+}
+
+}  // namespace
+
+Merging choose_merging(const plan::RealNetwork& network, int run_length, bool wanted) {
+    const int pixels = network.input.height * network.input.width;
+    // One image a tile: how many there are does not matter here.
+    std::vector<Layout> layouts{
+        {network.input.height, network.input.width, run_length, 1, 1, std::max(1, pixels / std::max(1, run_length))}};
+    Merging merging;
+    for (const auto& layer : network.layers) {
+        auto& operand_runs = merging.operands.emplace_back(layer.operands.size(), 0);
+        int run = 0;
+        std::optional<Layout> output = fixed_layout(layer, layouts);
+        if (!output) {
+            const auto& operand = layer.operands.front();
+            const Layout& source = layouts[static_cast<std::size_t>(operand.source + 1)];
+            output = natural(source, operand.stride);
+            if (wanted && layer.finish != plan::Finish::head && (!output || output->gap > source.gap)) {
+                run = plan::densest_run(source, operand.stride);
+                output = plan::merged(source, operand.stride, run);
+            }
+            if (!output) output = plan::strided(source, operand.stride);  // throws, saying what to do
+        }
+        for (std::size_t o = 0; o < layer.operands.size(); ++o) {
+            const auto& operand = layer.operands[o];
+            const Layout& source = layouts[static_cast<std::size_t>(operand.source + 1)];
+            if (run != 0 ? plan::merged(source, operand.stride, run) == *output
+                         : natural(source, operand.stride) == output)
+                continue;
+            if (!wanted || operand.stride == 1 || plan::merged(source, operand.stride, output->run) != *output)
+                throw Error(ErrorCode::unsupported,
+                            fmt::format("{}: operands in layouts that cannot be brought together; use a run length of "
+                                        "at least a row",
+                                        layer.name));
+            operand_runs[o] = output->run;
+        }
+        merging.layers.push_back(run);
+        layouts.push_back(*output);
+    }
+    return merging;
+}
+
+void split_operands(plan::Plan& plan, const Merging& merging, const std::vector<std::vector<int>>& levels) {
+    std::vector<plan::Layer> layers;
+    std::vector<int> moved;  // [old layer] its new index
+    for (std::size_t i = 0; i < plan.layers.size(); ++i) {
+        plan::Layer layer = std::move(plan.layers[i]);
+        for (std::size_t o = 0; o < layer.operands.size(); ++o) {
+            plan::Operand& operand = layer.operands[o];
+            if (operand.source >= 0) operand.source = moved[static_cast<std::size_t>(operand.source)];
+            const int run = merging.operands[i][o];
+            if (run == 0) continue;
+            plan::Layer part;
+            part.name = layer.name + ".shortcut";
+            part.finish = plan::Finish::none;
+            part.out_channels = layer.out_channels;
+            part.height = layer.height;
+            part.width = layer.width;
+            part.level = levels[i][o];
+            part.merged_run = run;
+            part.operands.push_back(std::move(operand));
+            const auto channels = static_cast<std::size_t>(layer.out_channels);
+            operand = {static_cast<int>(layers.size()), layer.out_channels, 1, {{0, 0}}, {}};
+            operand.weights.assign(channels * channels, 0);
+            for (std::size_t c = 0; c < channels; ++c) operand.weights[c * channels + c] = 1;
+            layers.push_back(std::move(part));
+        }
+        moved.push_back(static_cast<int>(layers.size()));
+        layers.push_back(std::move(layer));
+    }
+    plan.layers = std::move(layers);
+}
+
+}  // namespace obscura::compiler

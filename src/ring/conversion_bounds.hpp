@@ -1,0 +1,19 @@
+#pragma once
+
+#include <span>
+
+#include "ring/modular.hpp"
+
+/// What the source primes of a base conversion must satisfy, and the fixed point that its quotient is computed in.
+namespace obscura::ring {
+
+/// Do these primes keep a conversion's sums, a quotient of up to 16 included, below what its reduction takes? Eight
+/// primes of 30 bits do; nine need a smaller one among them.
+bool fits_conversion(std::span<const u32> source_primes);
+
+/// Largest shift, 58 or less, at which the reciprocals round(2^shift / q_i) of all these primes fit 31 bits. With
+/// primes of 30 bits that is 58. If the smallest prime has b bits, the quotient is uncertain by one for at most the
+/// fraction 2^(4 - b) of all values, those next to a half: a division then rounds them to the other side.
+int reciprocal_shift(std::span<const u32> source_primes);
+
+}  // namespace obscura::ring
