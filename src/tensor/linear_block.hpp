@@ -17,8 +17,8 @@ struct LinearEngine::PieceScratch {
     AlignedWords partial;    ///< [out_channels][piece] products to be added
 };
 
-/// Packed rows of one column under one rotation. Output columns are computed in order and most panels serve only a few
-/// neighbours, so a panel is packed just before its first use and its place is reused after its last.
+/// Packed rows of one column under one rotation. Steps are done in order and most panels serve only a few of them, so a
+/// panel is packed just before its first use and its place is reused after its last.
 struct LinearEngine::Panel {
     std::size_t column = 0;  ///< index into columns
     int shift = 0;
@@ -54,16 +54,22 @@ struct LinearEngine::Block {
     std::vector<Column> columns;
 
     std::vector<Panel> panels;
-    std::size_t room_pairs = 0;                           ///< places for panels, in pairs of rows
-    std::vector<std::vector<std::size_t>> packed_before;  ///< [output column - first] panels first used there
+    std::size_t room_pairs = 0;  ///< places for panels, in pairs of rows
 
-    /// What one phase of an output column multiplies for one half of the ciphertext: panels and their weights.
+    /// What one matrix product reads for one half of the ciphertext: panels and their weights.
     struct Row {
         std::vector<std::size_t> panels;
         const std::uint32_t* weights = nullptr;
     };
-    /// [chain or special target][c0 or c1][output column - first][phase]
-    std::array<std::array<std::vector<std::vector<Row>>, 2>, 2> rows;
+    /// One phase of an output column; the phases of a column add up.
+    struct Step {
+        int column = 0;
+        int phase = 0;
+        std::vector<Term> terms;
+        std::vector<std::size_t> fresh;               ///< panels first used here
+        std::array<std::array<Row, 2>, 2> rows = {};  ///< [chain or special target][c0 or c1]
+    };
+    std::vector<Step> steps;
 
     std::size_t piece = 0;                    ///< words of a piece
     std::vector<PieceScratch> piece_scratch;  ///< [worker]
@@ -73,10 +79,11 @@ struct LinearEngine::Block {
 
     void place_panels(const std::map<std::pair<SourceColumn, int>, std::size_t>& panel_of);
     int out_channels() const { return layer.out_channels; }
-    /// The mask of a phase of output column first + d, modulo a limb; null if the layer does not merge.
-    const std::uint32_t* mask(std::size_t d, std::size_t phase, int limb) const {
+    /// The mask of a step's products modulo a limb; null if the layer does not merge.
+    const std::uint32_t* mask(const Step& step, int limb) const {
         if (geometry.masks.empty()) return nullptr;
-        return masks.at(geometry.phase_masks[static_cast<std::size_t>(first) + d][phase], limb);
+        const auto& of_column = geometry.phase_masks[static_cast<std::size_t>(step.column)];
+        return masks.at(of_column[static_cast<std::size_t>(step.phase)], limb);
     }
     const ckks::Operand& operand(const Column& c, int channel) const {
         const auto& map = *sources[static_cast<std::size_t>(c.operand)].map;

@@ -1,5 +1,6 @@
 #include <algorithm>
 #include <chrono>
+#include <tuple>
 
 #include "tensor/linear_block.hpp"
 
@@ -19,31 +20,30 @@ using PanelIndex = std::map<std::pair<SourceColumn, int>, std::size_t>;
 }  // namespace
 
 void LinearEngine::Block::place_panels(const std::map<std::pair<SourceColumn, int>, std::size_t>& panel_of) {
-    std::vector<int> last_use(panels.size(), -1);
-    packed_before.resize(static_cast<std::size_t>(last - first));
-    for (int d = first; d < last; ++d)
-        for (const auto& term : geometry.terms[static_cast<std::size_t>(d)]) {
+    constexpr std::size_t unused = SIZE_MAX;
+    std::vector<std::size_t> last_use(panels.size(), unused);
+    for (std::size_t i = 0; i < steps.size(); ++i)
+        for (const auto& term : steps[i].terms) {
             const auto index = panel_of.at({{term.operand, term.column}, term.shift});
-            if (last_use[index] < 0) packed_before[static_cast<std::size_t>(d - first)].push_back(index);
-            last_use[index] = d;
+            if (last_use[index] == unused) steps[i].fresh.push_back(index);
+            last_use[index] = i;
         }
+    const auto pairs_of = [&](std::size_t index) {
+        return static_cast<std::size_t>(PackedWeights::pairs(channels(columns[panels[index].column])));
+    };
     std::map<std::size_t, std::vector<std::size_t>> vacant;  // by size in pairs
-    for (int d = first; d < last; ++d) {
-        const auto& fresh = packed_before[static_cast<std::size_t>(d - first)];
-        for (const auto index : fresh) {
-            const auto pairs = static_cast<std::size_t>(PackedWeights::pairs(channels(columns[panels[index].column])));
-            auto& places = vacant[pairs];
+    for (std::size_t i = 0; i < steps.size(); ++i) {
+        for (const auto index : steps[i].fresh) {
+            auto& places = vacant[pairs_of(index)];
             if (places.empty()) {
                 places.push_back(room_pairs);
-                room_pairs += pairs;
+                room_pairs += pairs_of(index);
             }
             panels[index].offset = places.back();
             places.pop_back();
         }
         for (std::size_t index = 0; index < panels.size(); ++index)
-            if (last_use[index] == d)
-                vacant[static_cast<std::size_t>(PackedWeights::pairs(channels(columns[panels[index].column])))]
-                    .push_back(panels[index].offset);
+            if (last_use[index] == i) vacant[pairs_of(index)].push_back(panels[index].offset);
     }
 }
 
@@ -62,14 +62,22 @@ void LinearEngine::arrange(Block& block) {
             block.panels.push_back({c, shift, 0, key});
         }
     }
+    // phase by phase, because neighbouring columns share most panels of a phase
+    std::map<std::pair<int, int>, Block::Step> steps;
+    for (int d = block.first; d < block.last; ++d)
+        for (const auto& term : block.geometry.terms[static_cast<std::size_t>(d)])
+            steps[{term.phase, d}].terms.push_back(term);
+    for (auto& [at, step] : steps) {
+        std::tie(step.phase, step.column) = at;
+        block.steps.push_back(std::move(step));
+    }
     block.place_panels(panel_of);
-    for (const std::size_t kind : {chain, special})
-        for (std::size_t part = 0; part < 2; ++part)
-            for (int d = block.first; d < block.last; ++d) {
-                std::vector<Block::Row> phases(static_cast<std::size_t>(block.geometry.phases(d)));
-                std::vector<std::vector<std::pair<int, int>>> used(phases.size());
-                for (const auto& term : block.geometry.terms[static_cast<std::size_t>(d)]) {
-                    const auto phase = static_cast<std::size_t>(term.phase);
+    for (auto& step : block.steps)
+        for (const std::size_t kind : {chain, special})
+            for (std::size_t part = 0; part < 2; ++part) {
+                auto& row = step.rows[kind][part];
+                std::vector<std::pair<int, int>> used;
+                for (const auto& term : step.terms) {
                     const auto index = panel_of.at({{term.operand, term.column}, term.shift});
                     const auto& column = block.columns[block.panels[index].column];
                     // an unrotated c1 enters as P c1, which is zero modulo the special primes; so does c0 unless it was
@@ -77,12 +85,10 @@ void LinearEngine::arrange(Block& block) {
                     const bool has_special =
                         block.operand(column, 0).extended0[static_cast<std::size_t>(context_.levels())] != nullptr;
                     if (kind == special && term.shift == 0 && (part == 1 || !has_special)) continue;
-                    phases[phase].panels.push_back(index);
-                    used[phase].emplace_back(term.operand, term.tap);
+                    row.panels.push_back(index);
+                    used.emplace_back(term.operand, term.tap);
                 }
-                for (std::size_t phase = 0; phase < phases.size(); ++phase)
-                    phases[phase].weights = block.weights.pack(used[phase]);
-                block.rows[kind][part].push_back(std::move(phases));
+                row.weights = block.weights.pack(used);
             }
 
     const std::size_t chunk = context_.degree() / ring::order_chunks;
@@ -125,37 +131,33 @@ void LinearEngine::multiply_piece(Block& block, std::size_t target, const std::v
 
     std::vector<ring::Panel> list;
     std::vector<u32*> outs(static_cast<std::size_t>(block.out_channels()));
-    for (std::size_t d = 0; d < block.packed_before.size(); ++d) {
-        for (const auto index : block.packed_before[d])
-            pack_panel(block, block.panels[index], target, targets, begin, scratch);
-        const std::size_t first = block.sum_columns ? 0 : d * outs.size();
+    for (const auto& step : block.steps) {
+        for (const auto index : step.fresh) pack_panel(block, block.panels[index], target, targets, begin, scratch);
+        const bool add = step.phase > 0 || (block.sum_columns && (block.continues || step.column > block.first));
+        const u32* mask = block.mask(step, t);
+        const bool apart = add || mask != nullptr;
+        const std::size_t first =
+            block.sum_columns ? 0 : static_cast<std::size_t>(step.column - block.first) * outs.size();
         for (std::size_t part = 0; part < 2; ++part) {
-            const auto& phases = block.rows[kind][part][d];
-            for (std::size_t phase = 0; phase < phases.size(); ++phase) {
-                const u32* mask = block.mask(d, phase, t);
-                const bool add = phase > 0 || (block.sum_columns && (block.continues || d > 0));
-                const bool apart = add || mask != nullptr;
-                list.clear();
-                for (const auto p : phases[phase].panels) {
-                    const auto& panel = block.panels[p];
-                    list.push_back({scratch.panels[part].data() + panel.offset * 2 * piece,
-                                    PackedWeights::pairs(block.channels(block.columns[panel.column]))});
-                }
-                for (std::size_t o = 0; o < outs.size(); ++o)
-                    outs[o] = apart ? scratch.partial.data() + o * stride : block.sums[first + o][part][limb] + begin;
-                if (list.empty()) {
-                    if (!add)
-                        for (std::size_t o = 0; o < outs.size(); ++o)
-                            std::fill_n(block.sums[first + o][part][limb] + begin, piece, 0);
-                    continue;
-                }
-                k.matrix_product(m, list.data(), static_cast<int>(list.size()), phases[phase].weights,
-                                 block.out_channels(), outs.data(), piece);
-                for (std::size_t o = 0; apart && o < outs.size(); ++o) {
-                    u32* sum = block.sums[first + o][part][limb] + begin;
-                    if (mask != nullptr) k.multiply(m, outs[o], mask + begin, add ? outs[o] : sum, piece);
-                    if (add) k.add(m.q, sum, outs[o], sum, piece);
-                }
+            const auto& row = step.rows[kind][part];
+            const auto sum = [&](std::size_t o) { return block.sums[first + o][part][limb] + begin; };
+            list.clear();
+            for (const auto p : row.panels) {
+                const auto& panel = block.panels[p];
+                list.push_back({scratch.panels[part].data() + panel.offset * 2 * piece,
+                                PackedWeights::pairs(block.channels(block.columns[panel.column]))});
+            }
+            if (list.empty()) {
+                for (std::size_t o = 0; !add && o < outs.size(); ++o) std::fill_n(sum(o), piece, 0);
+                continue;
+            }
+            for (std::size_t o = 0; o < outs.size(); ++o)
+                outs[o] = apart ? scratch.partial.data() + o * stride : sum(o);
+            k.matrix_product(m, list.data(), static_cast<int>(list.size()), row.weights, block.out_channels(),
+                             outs.data(), piece);
+            for (std::size_t o = 0; apart && o < outs.size(); ++o) {
+                if (mask != nullptr) k.multiply(m, outs[o], mask + begin, add ? outs[o] : sum(o), piece);
+                if (add) k.add(m.q, sum(o), outs[o], sum(o), piece);
             }
         }
     }
