@@ -20,10 +20,10 @@ struct Options {
 
 void run(const Options& options) {
     const plan::Plan plan = plan::load_plan(options.plan);
-    compiler::CostModel model;
-    model.threads =
+    tensor::MachineRates rates;
+    rates.threads =
         options.threads > 0 ? options.threads : static_cast<int>(std::max(1u, std::thread::hardware_concurrency()));
-    const compiler::Explanation explanation = compiler::explain(plan, model);
+    const compiler::Explanation explanation = compiler::explain(plan, rates);
     deliver(options.json, Json::parse(compiler::to_json(explanation)), compiler::to_text(explanation));
 }
 

@@ -29,12 +29,12 @@ const char* finish_name(Finish finish) {
 
 class Explainer {
   public:
-    Explainer(const plan::Plan& plan, const CostModel& model)
-        : plan_(plan), model_(model), parameters_(plan.parameters), layouts_(plan::layouts(plan)) {
-        degree_ = parameters_.degree();
-        // A transform takes N log N steps.
-        transform_ = model.transform_seconds * degree_ * parameters_.log_degree() / (32768.0 * 15);
-    }
+    Explainer(const plan::Plan& plan, const tensor::MachineRates& rates)
+        : plan_(plan),
+          rates_(rates),
+          parameters_(plan.parameters),
+          layouts_(plan::layouts(plan)),
+          degree_(parameters_.degree()) {}
 
     Explanation run() {
         Explanation result;
@@ -48,11 +48,13 @@ class Explainer {
         result.headroom_bits = plan_.calibration_headroom_bits;
         result.score_error_rms = plan_.predicted_score_error_rms;
         result.score_error_max = plan_.predicted_score_error_max;
-        const auto memory = tensor::plan_memory(plan_, tensor::default_memory_budget, model_.threads);
+        const auto memory = tensor::plan_memory(plan_, plan_.memory_bytes, rates_.threads);
+        const auto costs = tensor::layer_costs(plan_, memory, rates_);
         const std::uint64_t limb = tensor::limb_bytes(plan_);
         for (std::size_t i = 0; i < plan_.layers.size(); ++i) {
             result.layers.push_back(layer(i));
-            result.seconds += result.layers.back().seconds;
+            result.layers.back().cost = costs[i];
+            result.seconds += costs[i].seconds();
             result.layers.back().server_bytes = memory.limbs[i] * limb;
         }
         result.seconds_per_image = result.seconds / result.images;
@@ -123,21 +125,7 @@ class Explainer {
         if (head) rotated += layer.out_channels * static_cast<int>(plan::head_steps(output).size());
         row.rotations = static_cast<double>(rotated) / row.ciphertexts_in;
         row.output_bytes = static_cast<std::uint64_t>(row.ciphertexts_out) * ciphertext_bytes(layer.output_level());
-        row.seconds = seconds(layer, row, rotated, ciphertexts(layer.out_channels, index + 1));
         return row;
-    }
-
-    /// Transforms of the evaluation-domain order (a square and its rotations share one digit decomposition), the
-    /// rotation keys' products, and the integer matrix product over the extended basis.
-    double seconds(const plan::Layer& layer, const LayerExplanation& row, int rotated, int products) const {
-        const double limbs = layer.level + parameters_.special_limbs();
-        const double digits = parameters_.digits(layer.level);
-        const double per_ciphertext = rotated > 0 ? 2 * digits + 3 : digits + 2;
-        const double transforms = per_ciphertext * limbs * row.ciphertexts_in;
-        const double key_products = 2.0 * digits * limbs * degree_ * rotated;
-        const double macs = 2.0 * row.rows * products * limbs * degree_;
-        return (transforms * transform_ + key_products / model_.key_product_rate + macs / model_.product_rate) /
-               model_.threads;
     }
 
     std::uint64_t ciphertext_bytes(int limbs) const {
@@ -145,17 +133,16 @@ class Explainer {
     }
 
     const plan::Plan& plan_;
-    const CostModel& model_;
+    const tensor::MachineRates& rates_;
     ckks::Parameters parameters_;
     std::vector<Layout> layouts_;
     std::uint32_t degree_ = 0;
-    double transform_ = 0;
 };
 
 }  // namespace
 
-Explanation explain(const plan::Plan& plan, const CostModel& model) {
-    return Explainer(plan, model).run();
+Explanation explain(const plan::Plan& plan, const tensor::MachineRates& rates) {
+    return Explainer(plan, rates).run();
 }
 
 }  // namespace obscura::compiler

@@ -5,19 +5,10 @@
 #include <vector>
 
 #include "plan/plan.hpp"
+#include "tensor/cost_model.hpp"
 
 /// What running a plan will take, layer by layer, without running it.
 namespace obscura::compiler {
-
-/// Speed of one core, for the prediction of seconds. The defaults were fitted to a ResNet-20 run on two cores of a
-/// 2.4 GHz Zen 3 server with the AVX2 kernels; processors with AVX-512 are faster.
-struct CostModel {
-    double transform_seconds =
-        130e-6;                       ///< one transform of one limb at N = 2^15, with all work that goes along with it
-    double product_rate = 27e9;       ///< multiply-adds of residues a second in the integer matrix product
-    double key_product_rate = 2.5e9;  ///< multiply-adds a second in the products with rotation keys
-    int threads = 2;
-};
 
 struct LayerExplanation {
     std::string name;
@@ -37,7 +28,7 @@ struct LayerExplanation {
     double rotations = 0;  ///< for each input ciphertext
     std::uint64_t output_bytes = 0;
     std::uint64_t server_bytes = 0;  ///< residues in use at the layer's worst moment
-    double seconds = 0;
+    tensor::LayerCost cost;  ///< predicted seconds
 };
 
 struct Explanation {
@@ -62,7 +53,7 @@ struct Explanation {
 };
 
 /// The plan must be valid.
-Explanation explain(const plan::Plan& plan, const CostModel& model = {});
+Explanation explain(const plan::Plan& plan, const tensor::MachineRates& rates = {});
 
 /// A table for people.
 std::string to_text(const Explanation& explanation);

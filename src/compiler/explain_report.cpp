@@ -29,7 +29,7 @@ std::string to_text(const Explanation& e) {
             layer.name, layer.finish, fmt::format("{}x{}x{}", layer.channels, layer.height, layer.width), layer.level,
             layer.rows, fmt::format("{}>{}", layer.ciphertexts_in, layer.ciphertexts_out), layer.rotations,
             layer.scale_bits, layer.weight_bits, layer.error_bits, layer.headroom_bits, megabytes(layer.output_bytes),
-            megabytes(layer.server_bytes), layer.seconds);
+            megabytes(layer.server_bytes), layer.cost.seconds());
     text += fmt::format(
         "\nrot: rotations of each input ciphertext. scale, weight, error, room: bits of the rms value before "
         "the square,\nof the largest weight, of the encryption noise, and left between the largest value "
@@ -62,7 +62,11 @@ std::string to_json(const Explanation& e) {
                           {"rotations", layer.rotations},
                           {"output_bytes", layer.output_bytes},
                           {"server_bytes", layer.server_bytes},
-                          {"seconds", layer.seconds}});
+                          {"seconds", layer.cost.seconds()},
+                          {"relinearise_seconds", layer.cost.times.relinearise},
+                          {"rotate_seconds", layer.cost.times.rotate},
+                          {"product_seconds", layer.cost.times.product},
+                          {"finish_seconds", layer.cost.times.finish}});
     const nlohmann::json value = {{"model", e.model},
                                   {"ring_degree", e.ring_degree},
                                   {"limbs", e.limbs},

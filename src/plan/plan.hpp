@@ -84,6 +84,16 @@ struct RotationKeyRequest {
     bool operator==(const RotationKeyRequest&) const = default;
 };
 
+/// A layout that the planner weighed, with what it predicted.
+struct Alternative {
+    int run_length = 0;
+    int batch = 0;                   ///< images at once
+    double seconds = 0;              ///< for such a batch
+    std::uint64_t memory_bytes = 0;  ///< residues on the server
+    std::uint64_t key_bytes = 0;     ///< evaluation keys on the wire
+    bool operator==(const Alternative&) const = default;
+};
+
 struct Plan {
     std::string model;  ///< the network's name
     ckks::ParametersLiteral parameters;
@@ -93,6 +103,8 @@ struct Plan {
     int relinearisation_level = 0;  ///< highest number of limbs a square is relinearised at
     std::vector<RotationKeyRequest> rotation_keys;
     std::vector<std::string> class_names;  ///< empty, or one per score
+    std::uint64_t memory_bytes = 6'700'000'000;  ///< residues that the server is to keep within
+    std::vector<Alternative> alternatives;       ///< what the layout was chosen from, if it was
     double calibration_headroom_bits = 0;  ///< log2 of (largest |z| the modulus holds / largest seen), worst layer
     double predicted_score_error_rms = 0;  ///< of the class scores against the plain integer network, by simulation
     double predicted_score_error_max = 0;  ///< largest one in that simulation

@@ -116,6 +116,16 @@ Plan plan_from(const json& value) {
         plan.rotation_keys.push_back(
             {bounded(key, "step", 1, (1 << limits::log_degree) - 1), bounded(key, "level", 1, limits::limbs)});
     plan.class_names = value.at("class_names").get<std::vector<std::string>>();
+    plan.memory_bytes = value.at("memory_bytes").get<std::uint64_t>();
+    const json& alternatives = value.at("alternatives");
+    if (alternatives.size() > static_cast<std::size_t>(limits::layers))
+        throw Error(ErrorCode::format, fmt::format("plan: {} alternatives", alternatives.size()));
+    for (const json& alternative : alternatives)
+        plan.alternatives.push_back({bounded(alternative, "run_length", 1, limits::size * limits::size),
+                                     bounded(alternative, "batch", 1, 1 << limits::log_degree),
+                                     alternative.at("seconds").get<double>(),
+                                     alternative.at("memory_bytes").get<std::uint64_t>(),
+                                     alternative.at("key_bytes").get<std::uint64_t>()});
     plan.calibration_headroom_bits = value.at("calibration_headroom_bits").get<double>();
     plan.predicted_score_error_rms = value.at("predicted_score_error_rms").get<double>();
     plan.predicted_score_error_max = value.at("predicted_score_error_max").get<double>();
@@ -129,6 +139,13 @@ std::string describe(const Plan& plan) {
     for (const Layer& layer : plan.layers) layers.push_back(to_json(layer));
     json keys = json::array();
     for (const RotationKeyRequest& key : plan.rotation_keys) keys.push_back({{"step", key.step}, {"level", key.level}});
+    json alternatives = json::array();
+    for (const Alternative& a : plan.alternatives)
+        alternatives.push_back({{"run_length", a.run_length},
+                                {"batch", a.batch},
+                                {"seconds", a.seconds},
+                                {"memory_bytes", a.memory_bytes},
+                                {"key_bytes", a.key_bytes}});
     const auto& parameters = plan.parameters;
     const json value = {{"model", plan.model},
                         {"parameters",
@@ -148,6 +165,8 @@ std::string describe(const Plan& plan) {
                         {"relinearisation_level", plan.relinearisation_level},
                         {"rotation_keys", keys},
                         {"class_names", plan.class_names},
+                        {"memory_bytes", plan.memory_bytes},
+                        {"alternatives", alternatives},
                         {"calibration_headroom_bits", plan.calibration_headroom_bits},
                         {"predicted_score_error_rms", plan.predicted_score_error_rms},
                         {"predicted_score_error_max", plan.predicted_score_error_max}};

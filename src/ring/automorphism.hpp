@@ -2,7 +2,7 @@
 
 #include <vector>
 
-#include "ring/ntt_table.hpp"
+#include "ring/kernels/kernels.hpp"
 
 namespace obscura::ring {
 
@@ -17,9 +17,10 @@ struct Automorphism {
     bool chunked() const { return !chunk_source.empty(); }
     /// The `count` words of the permuted `operand` from position `begin` on, which must lie in one chunk of N/256
     /// words: a pointer into `operand` where possible, else `scratch` filled.
-    const u32* gather(const u32* operand, std::size_t begin, std::size_t count, std::size_t chunk, u32* scratch) const {
+    const u32* gather(const Kernels& kernels, const u32* operand, std::size_t begin, std::size_t count,
+                      std::size_t chunk, u32* scratch) const {
         if (chunked()) return operand + chunk_source[begin / chunk] * chunk + begin % chunk;
-        for (std::size_t i = 0; i < count; ++i) scratch[i] = operand[word_source[begin + i]];
+        kernels.gather(operand, word_source.data() + begin, scratch, count);
         return scratch;
     }
 };

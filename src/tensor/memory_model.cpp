@@ -61,6 +61,9 @@ std::uint64_t Simulation::run_layer(std::size_t i, const std::vector<plan::Layou
     result.column_limbs.assign(static_cast<std::size_t>(head ? 1 : output.columns()), 0);
     result.is_ready.assign(result.column_limbs.size(), layer.finish == plan::Finish::none);
 
+    std::vector<std::vector<bool>> read_later;  // [operand][source column]
+    for (const auto& operand : layer.operands)
+        read_later.push_back(columns_read_from(plan, layouts, operand.source + 1, i + 1));
     std::uint64_t peak = in_maps();
     const int size = std::max(1, std::min(options.block_columns, output.columns()));
     for (int first = 0; first < output.columns(); first += size) {
@@ -81,14 +84,15 @@ std::uint64_t Simulation::run_layer(std::size_t i, const std::vector<plan::Layou
         }
         const auto block_outputs = head ? outputs : static_cast<std::uint64_t>(last - first) * outputs;
         const auto sums = 2 * block_outputs * (level + special() + 1);
-        peak = std::max(peak, in_maps() + raised + sums);
+        const auto masks = geometry.masks.size() * (level + special());
+        peak = std::max(peak, in_maps() + raised + sums + masks);
         const auto later = geometry.needs(last, output.columns());
         for (int d = first; d < last; ++d)
             if (!head) result.column_limbs[static_cast<std::size_t>(d)] = 2 * outputs * result_level;
         if (head) result.column_limbs[0] = 2 * outputs * result_level;
         for (const auto& [column, shifts] : needs) {
             const int map = layer.operands[static_cast<std::size_t>(column.first)].source + 1;
-            bool needed = columns_read_from(plan, layouts, map, i + 1)[static_cast<std::size_t>(column.second)];
+            bool needed = read_later[static_cast<std::size_t>(column.first)][static_cast<std::size_t>(column.second)];
             for (std::size_t o = 0; o < layer.operands.size(); ++o)
                 needed |= layer.operands[o].source + 1 == map && later.contains({static_cast<int>(o), column.second});
             if (!needed) maps[static_cast<std::size_t>(map)].column_limbs[static_cast<std::size_t>(column.second)] = 0;

@@ -14,6 +14,7 @@ from obscura_train.data import ImageSet  # noqa: E402
 from obscura_train.networks.resnet import SHAPES, ResNetShape  # noqa: E402
 
 SIDE = 8
+FULL_SHAPES = dict(SHAPES)
 
 
 @pytest.fixture(autouse=True)

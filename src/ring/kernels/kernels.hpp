@@ -52,6 +52,8 @@ struct Kernels {
     void (*scale)(const Modulus& m, Factor f, const u32* a, u32* out, std::size_t count);
     /// a + b mod q.
     void (*add)(u32 q, const u32* a, const u32* b, u32* out, std::size_t count);
+    /// out[n] = a[index[n]].
+    void (*gather)(const u32* a, const u32* index, u32* out, std::size_t count);
     /// Montgomery product, in [0, q); a, b in [0, q).
     void (*multiply)(const Modulus& m, const u32* a, const u32* b, u32* out, std::size_t count);
 

@@ -108,6 +108,10 @@ void add(u32 q, const u32* a, const u32* b, u32* out, std::size_t count) {
     for (std::size_t i = 0; i < count; ++i) out[i] = add_mod(a[i], b[i], q);
 }
 
+void gather(const u32* a, const u32* index, u32* out, std::size_t count) {
+    for (std::size_t i = 0; i < count; ++i) out[i] = a[index[i]];
+}
+
 void multiply(const Modulus& m, const u32* a, const u32* b, u32* out, std::size_t count) {
     for (std::size_t i = 0; i < count; ++i) out[i] = montgomery(a[i], b[i], m);
 }
@@ -198,9 +202,23 @@ void subtract_scale(const Modulus& m, Factor f, u32 bias, const u32* x, const u3
 }  // namespace
 
 const Kernels& scalar_kernels() {
-    static const Kernels kernels{
-        "scalar", 9,      ntt_forward, ntt_inverse, ntt_inverse_centred, scale_centred, scale,          add,
-        multiply, square, convert,     quotient,    inner_product,       pack_pair,     matrix_product, subtract_scale};
+    static const Kernels kernels{"scalar",
+                                 9,
+                                 ntt_forward,
+                                 ntt_inverse,
+                                 ntt_inverse_centred,
+                                 scale_centred,
+                                 scale,
+                                 add,
+                                 gather,
+                                 multiply,
+                                 square,
+                                 convert,
+                                 quotient,
+                                 inner_product,
+                                 pack_pair,
+                                 matrix_product,
+                                 subtract_scale};
     return kernels;
 }
 

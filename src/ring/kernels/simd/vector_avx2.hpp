@@ -22,6 +22,10 @@ inline Vec load(const void* p) {
 inline void store(void* p, Vec v) {
     _mm256_storeu_si256(static_cast<Vec*>(p), v);
 }
+/// Words at the given indices.
+inline Vec load_indexed(const u32* p, Vec index) {
+    return _mm256_i32gather_epi32(reinterpret_cast<const int*>(p), index, 4);
+}
 inline Vec broadcast(u32 x) {
     return _mm256_set1_epi32(static_cast<int>(x));
 }

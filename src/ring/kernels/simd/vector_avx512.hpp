@@ -21,6 +21,9 @@ inline Vec load(const void* p) {
 inline void store(void* p, Vec v) {
     _mm512_storeu_si512(p, v);
 }
+inline Vec load_indexed(const u32* p, Vec index) {
+    return _mm512_i32gather_epi32(index, p, 4);
+}
 inline Vec broadcast(u32 x) {
     return _mm512_set1_epi32(static_cast<int>(x));
 }

@@ -1,0 +1,112 @@
+#include "tensor/cost_model.hpp"
+
+#include <algorithm>
+#include <cmath>
+
+namespace obscura::tensor {
+
+namespace {
+
+/// Work of a layer, in the units of MachineRates.
+struct Work {
+    double relinearise = 0;  ///< transforms
+    double rotate = 0;       ///< transforms
+    double finish = 0;       ///< transforms
+    double products = 0;     ///< multiply-adds
+    double key_products = 0;
+    double words = 0;
+};
+
+class Counter {
+  public:
+    explicit Counter(const plan::Plan& plan)
+        : plan_(plan),
+          layouts_(plan::layouts(plan)),
+          special_(static_cast<double>(plan.parameters.special.size())),
+          degree_(std::ldexp(1.0, plan.parameters.log_degree)) {
+        for (std::size_t i = 0; i < layouts_.size(); ++i) {
+            const bool squared = i > 0 && plan.layers[i - 1].finish == plan::Finish::square;
+            ready_.emplace_back(static_cast<std::size_t>(layouts_[i].columns()), !squared);
+        }
+    }
+
+    Work layer(std::size_t index, const LinearOptions& options) {
+        const plan::Layer& layer = plan_.layers[index];
+        const plan::Layout& output = layouts_[index + 1];
+        std::vector<plan::Layout> sources;
+        for (const auto& operand : layer.operands)
+            sources.push_back(layouts_[static_cast<std::size_t>(operand.source + 1)]);
+        const Geometry geometry = make_geometry(layer, sources, output);
+        const bool head = layer.finish == plan::Finish::head;
+        const double limbs = layer.level + special_;
+        Work work;
+        const int size = std::max(1, std::min(options.block_columns, output.columns()));
+        for (int first = 0; first < output.columns(); first += size) {
+            const int last = std::min(output.columns(), first + size);
+            for (const auto& [column, shifts] : geometry.needs(first, last)) add_column(layer, column, shifts, work);
+            for (int d = first; d < last; ++d) {
+                double rows = 0;
+                for (const auto& term : geometry.terms[static_cast<std::size_t>(d)])
+                    rows += layer.operands[static_cast<std::size_t>(term.operand)].channels;
+                work.products += 2 * rows * layer.out_channels * limbs * degree_;
+                if (!geometry.masks.empty())
+                    work.words += 4.0 * geometry.phases(d) * layer.out_channels * limbs * degree_;
+            }
+        }
+        const double outputs = static_cast<double>(head ? 1 : output.columns()) * layer.out_channels;
+        work.finish = 2 * outputs * limbs;
+        if (head)
+            work.finish += outputs * static_cast<double>(plan::head_steps(output).size()) *
+                           (digits(layer.level) + 3) * limbs;
+        return work;
+    }
+
+  private:
+    double digits(int level) const {
+        return std::ceil(level / static_cast<double>(plan_.parameters.digit_limbs));
+    }
+
+    void add_column(const plan::Layer& layer, const SourceColumn& column, const std::set<int>& shifts, Work& work) {
+        const auto& operand = layer.operands[static_cast<std::size_t>(column.first)];
+        const auto map = static_cast<std::size_t>(operand.source + 1);
+        const double channels = operand.channels, limbs = layer.level + special_;
+        const bool rotated = shifts.size() > 1 || *shifts.begin() != 0;
+        if (!ready_[map][static_cast<std::size_t>(column.second)]) {
+            ready_[map][static_cast<std::size_t>(column.second)] = true;
+            const int level = plan_.layers[map - 1].output_level();
+            work.relinearise += channels * (digits(level) + 1) * (level + special_);
+        }
+        work.rotate += channels * (rotated ? digits(layer.level) * limbs : layer.level);
+        const auto rotations = static_cast<double>(shifts.size() - shifts.count(0));
+        work.key_products += rotations * channels * digits(layer.level) * 2 * limbs * degree_;
+        work.words += static_cast<double>(shifts.size()) * channels * 2 * limbs * degree_;
+    }
+
+    const plan::Plan& plan_;
+    const std::vector<plan::Layout> layouts_;
+    const double special_, degree_;
+    std::vector<std::vector<bool>> ready_;  ///< [map][column]
+};
+
+}  // namespace
+
+std::vector<LayerCost> layer_costs(const plan::Plan& plan, const MemoryPlan& memory, const MachineRates& rates) {
+    const int log_degree = plan.parameters.log_degree;
+    const double transform = rates.transform_seconds * std::ldexp(log_degree / 15.0, log_degree - 15) / rates.threads;
+    Counter counter(plan);
+    std::vector<LayerCost> costs;
+    for (std::size_t i = 0; i < plan.layers.size(); ++i) {
+        const Work work = counter.layer(i, memory.options[i]);
+        LinearTimes times;
+        times.relinearise = work.relinearise * transform;
+        times.rotate = work.rotate * transform;
+        times.finish = work.finish * transform;
+        times.product = (work.products / rates.product_rate + work.key_products / rates.key_product_rate +
+                         work.words / rates.pack_rate) /
+                        rates.threads;
+        costs.push_back({times});
+    }
+    return costs;
+}
+
+}  // namespace obscura::tensor

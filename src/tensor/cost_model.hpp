@@ -1,0 +1,30 @@
+#pragma once
+
+#include <vector>
+
+#include "tensor/memory_model.hpp"
+
+/// How long the engine will take, from the work it does and the speed of the machine.
+namespace obscura::tensor {
+
+/// Speed of one core, and how many there are. The defaults were fitted to ResNet-20 runs on a 2.4 GHz Zen 3 server with
+/// the AVX2 kernels; `obscura bench kernels --calibrate` measures them.
+struct MachineRates {
+    double transform_seconds = 115e-6;  ///< one transform of a limb at N = 2^15, with the conversions that go with it
+    double product_rate = 34e9;         ///< multiply-adds of residues a second in the integer matrix product
+    double key_product_rate = 2.4e9;    ///< multiply-adds a second in the products with rotation keys
+    double pack_rate = 1.6e9;           ///< words a second: rows packed for the product, masked sums
+    int threads = 2;
+};
+
+/// Predicted seconds of wall time of a layer, by the kinds that LinearTimes measures.
+struct LayerCost {
+    LinearTimes times;
+    double seconds() const { return times.relinearise + times.rotate + times.product + times.finish; }
+};
+
+/// [layer]. Walks through the blocks that `memory` cuts the layers into, as the engine does. The plan must be valid,
+/// except that its weights may be missing.
+std::vector<LayerCost> layer_costs(const plan::Plan& plan, const MemoryPlan& memory, const MachineRates& rates);
+
+}  // namespace obscura::tensor

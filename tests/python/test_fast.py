@@ -1,0 +1,86 @@
+"""The compiled training form computes what the plain modules compute: values, gradients, statistics, whole runs."""
+
+import copy
+import shutil
+
+import numpy as np
+import pytest
+import torch
+
+from obscura_train.fast import FastResNet
+from obscura_train.networks import NetworkSpec, build
+from obscura_train.networks.resnet import SHAPES, ResNetShape
+from obscura_train.range_control import RangeControl
+
+pytestmark = pytest.mark.skipif(not (shutil.which("g++") and shutil.which("ninja")), reason="needs g++ and ninja")
+
+SIDE = 16
+
+
+@pytest.fixture(params=[(16, 32), (12, 20)], ids=["whole vectors", "rests"])
+def network(request, monkeypatch):
+    monkeypatch.setitem(SHAPES, "resnet20", ResNetShape((2, 1), request.param))
+    torch.manual_seed(3)
+    network = build(NetworkSpec(classes=5))
+    for _ in range(10):
+        network(torch.randint(0, 256, (16, 3, SIDE, SIDE)).float())
+    return network
+
+
+@pytest.mark.parametrize("training", [True, False], ids=["batch statistics", "running statistics"])
+def test_values_gradients_and_statistics_agree(network, training):
+    plain, fast = network, copy.deepcopy(network)
+    pixels, results = torch.randint(0, 256, (6, 3, SIDE, SIDE)).float(), []
+    for form, is_fast in ((plain, False), (fast, True)):
+        form.train(training)
+        control = RangeControl(form, limit=1.5, clamp=2.5)
+        control.clamping = True
+        logits, peaks = (FastResNet(form, control) if is_fast else form)(pixels), control.take_peaks()
+        (logits.square().sum() + control.penalty(peaks)).backward()
+        results.append((logits, peaks))
+    for a, b in zip(*results):
+        torch.testing.assert_close(a, b, rtol=1e-4, atol=1e-4)
+    for (name, a), b in zip(plain.named_parameters(), fast.parameters()):
+        assert (a.grad - b.grad).norm() <= 1e-3 * a.grad.norm() + 1e-3, name
+    for (name, a), b in zip(plain.named_buffers(), fast.buffers()):
+        torch.testing.assert_close(a, b, rtol=1e-4, atol=1e-5, msg=name)
+
+
+def test_an_overflowing_image_shows(network):
+    network.eval()
+    control = RangeControl(network)
+    with torch.no_grad():
+        network.blocks[0].conv1.weight *= 1e30
+        FastResNet(network, control)(torch.randint(0, 256, (2, 3, SIDE, SIDE)).float())
+    assert torch.isinf(control.take_peaks().amax(0)).all()
+
+
+def test_runs_resume_exactly_and_learn(coloured_images, tmp_path):
+    from test_training import make_trainer, options
+    settings = options(epochs=3, frozen_epochs=2, compiled=True, small_epochs=1, small_side=8)
+    whole = make_trainer(coloured_images, tmp_path / "whole", settings)
+    whole.run()
+    assert whole.history[-1]["loss"] < whole.history[0]["loss"]
+    first = make_trainer(coloured_images, tmp_path / "parts", settings)
+    original = first._save
+    def save_and_stop():
+        original()
+        if first.epoch == 2:
+            raise KeyboardInterrupt
+    first._save = save_and_stop
+    with pytest.raises(KeyboardInterrupt):
+        first.run()
+    second = make_trainer(coloured_images, tmp_path / "parts", settings)
+    second.resume(tmp_path / "parts" / "last.pt")
+    second.run()
+    assert second.history == whole.history
+
+
+def test_small_crops_come_from_the_image():
+    from obscura_train.data.augment import Augmenter
+    planes = np.arange(2 * 3 * 10 * 12, dtype=np.uint8).reshape(2, 3, 10, 12)
+    crops = Augmenter(planes).batch(np.arange(2), np.random.default_rng(0), side=8)
+    assert crops.shape == (2, 3, 8, 8)
+    for image, crop in zip(planes, crops):
+        found = [np.array_equal(image[:, y:y + 8, x:x + 8][:, :, ::step], crop) for y in range(3) for x in range(5) for step in (1, -1)]
+        assert any(found)
