@@ -21,7 +21,7 @@ constexpr const char* exit_codes = R"(Exit status:
   6    the network uses something Obscura cannot run
   7    values leave the range that the parameters can hold
   8    not enough memory
-  130  interrupted; nothing half-written is left
+  130  interrupted; nothing half-written is left, and infer goes on after its finished groups
 
 A first run: obscura demo. All commands: docs/cli.md.)";
 
