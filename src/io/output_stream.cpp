@@ -44,6 +44,8 @@ OutputStream::OutputStream(const std::string& path, OutputMode mode, Cancelled c
         if (!taken) fail("lock");
         throw Error(ErrorCode::io, partial_ + ": another process is writing it; wait for it, or name another file");
     }
+    // what an earlier run left is not removed before keep() has said that nothing of it is good
+    if (mode == OutputMode::resumable) committed_ = static_cast<std::uint64_t>(::lseek(file_, 0, SEEK_END));
 }
 
 OutputStream::~OutputStream() {

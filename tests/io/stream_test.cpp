@@ -165,6 +165,8 @@ TEST(Streams, ResumableFilesKeepWhatWasCommitted) {
                      [&] { OutputStream(path, OutputMode::resumable); });
     }
     EXPECT_EQ(read_file(path + ".partial"), first);
+    { const OutputStream undecided(path, OutputMode::resumable); }
+    EXPECT_EQ(read_file(path + ".partial"), first);
     OutputStream out(path, OutputMode::resumable);
     out.keep(3);
     out.write(second);
