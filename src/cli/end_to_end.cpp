@@ -171,8 +171,8 @@ EndToEndResult run_end_to_end(const EndToEndOptions& options, bool quiet) {
                          client, quiet);
 
     result.scores = read_scores((client / scores_name).string());
-    result.accuracy =
-        measure_accuracy(result.plan, result.scores, result.images, result.images.labels, options.threads);
+    result.accuracy = measure_accuracy(result.plan, result.scores, result.images, result.images.labels, options.threads,
+                                       result.distinct);
     result.report = make_report(result, steps, client, server);
     result.table = make_table(result.report, result.accuracy);
     return result;

@@ -67,8 +67,9 @@ int main(int argc, char** argv) {
         fmt::print(stderr, "obscura: {}: {}\n", error.path1().string(), error.code().message());
         return static_cast<int>(ErrorCode::io);
     } catch (const std::bad_alloc&) {
-        fmt::print(stderr,
-                   "obscura: there is not enough memory; encrypt fewer images at a time or use a machine with more\n");
+        fmt::print(
+            stderr,
+            "obscura: there is not enough memory; compile with a smaller --run-length or use a machine with more\n");
         return static_cast<int>(ErrorCode::resource);
     } catch (const std::exception& error) {
         fmt::print(stderr, "obscura: internal error: {}; please report it with the command you ran\n", error.what());

@@ -23,8 +23,8 @@ RequestGroup RequestReader::read(ckks::LimbPool& pool, ThreadPool& threads) {
     group.input.is_ready.assign(static_cast<std::size_t>(layout.columns()), true);
     group.input.ready.resize(static_cast<std::size_t>(count));
 
-    // Some ciphertexts at a time: one thread reads the next (hashing and unpacking take a fifth of all work, measured),
-    // the others prepare those that were read before.
+    // Some ciphertexts at a time: one thread reads the next ones (reading, hashing and unpacking are about half of the
+    // work and cannot be split), the others prepare those that were read before.
     const int some = 4 * threads.size();
     std::vector<ckks::Poly> read, next;
     for (int first = 0;; first += some) {

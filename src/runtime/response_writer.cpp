@@ -8,13 +8,14 @@
 namespace obscura::runtime {
 namespace {
 
-/// What a group answers, and nothing if it is damaged; its scores are passed over.
-std::optional<Answered> answered_by(io::FileReader& group, int batch) {
+/// What the group in a place answers, and nothing if it is damaged or not of this place; its scores are passed over.
+std::optional<Answered> answered_by(io::FileReader& group, std::uint32_t place, int batch) {
     try {
         Answered answered{read_tag(group, batch), {}};
         group.bytes(answered.checksum);
         group.skip();
         group.finish();
+        if (answered.tag.group != place || place >= answered.tag.groups) return {};
         return answered;
     } catch (const Error& error) {
         if (error.code() != ErrorCode::format) throw;
@@ -54,7 +55,7 @@ bool ResponseWriter::take_over_next(io::InputStream& in) {
         if (error.code() != ErrorCode::format && error.code() != ErrorCode::security) throw;
         refuse_partial(error.code(), error.what());
     }
-    const auto answered = answered_by(*group, plan_.batch());
+    const auto answered = answered_by(*group, resumed(), plan_.batch());
     if (answered) answered_.push_back(*answered);
     return answered.has_value();
 }

@@ -156,6 +156,8 @@ TEST_F(GroupStream, DamagedTailsAreCutOff) {
         EXPECT_TRUE(testing::read_file(resume(damaged, &report)) == response);
         EXPECT_EQ(report.groups_resumed, 1);
     }
+    // whole groups, but more than there can be
+    EXPECT_TRUE(testing::read_file(resume(groups(response, {0, 1, 2, 0}))) == response);
     // zeros where the last blocks never reached the disk
     Bytes torn = groups(response, {0, 1});
     std::fill(torn.end() - static_cast<std::ptrdiff_t>(one), torn.end(), std::uint8_t{0});
