@@ -106,6 +106,39 @@ TEST_F(GroupStream, SeveralGroupsEqualTheirImagesAlone) {
     EXPECT_LT(std::sqrt(apart / size), 0.01);
 }
 
+/// Against docs/formats.md, byte by byte: what both sides, and versions of them, must agree on.
+TEST_F(GroupStream, BytesAreAsDocumented) {
+    const auto u32 = [](const Bytes& bytes, std::size_t at) {
+        return bytes[at] | bytes[at + 1] << 8 | bytes[at + 2] << 16 | bytes[at + 3] << 24;
+    };
+    const auto part = [](const Bytes& bytes, std::size_t at, std::size_t size) {
+        const auto first = bytes.begin() + static_cast<std::ptrdiff_t>(at);
+        return Bytes(first, first + static_cast<std::ptrdiff_t>(size));
+    };
+    const int batch = toy.plan.batch(), ciphertexts = toy.plan.run_length * toy.plan.input.channels;
+    const auto& head = toy.plan.layers.back();
+    const std::size_t limb = (std::size_t{1} << toy.plan.parameters.log_degree) * 15 / 4;
+    for (int i = 0; i < 3; ++i) {
+        const Bytes asked = group(request, static_cast<std::size_t>(i)),
+                    answer = group(response, static_cast<std::size_t>(i));
+        for (const Bytes* one : {&asked, &answer}) {
+            EXPECT_EQ(u32(*one, 8), 2) << "version";
+            EXPECT_EQ(part(*one, 96, 8 + 16), part(request, 96, 8 + 16)) << "key and stream";
+            EXPECT_EQ(u32(*one, 120), i);
+            EXPECT_EQ(u32(*one, 124), 3);
+            EXPECT_EQ(u32(*one, 128), i < 2 ? batch : last_images);
+        }
+        EXPECT_EQ(u32(asked, 132), ciphertexts);
+        EXPECT_EQ(asked.size(),
+                  96 + 36 + 4 + 32 + static_cast<std::size_t>(ciphertexts * toy.plan.layers[0].level) * limb + 32);
+        EXPECT_EQ(part(answer, 132, 32), part(asked, asked.size() - 32, 32)) << "the request's checksum";
+        EXPECT_EQ(u32(answer, 164), head.out_channels);
+        EXPECT_EQ(u32(answer, 168), head.level);
+        EXPECT_EQ(answer.size(),
+                  96 + 36 + 32 + 8 + static_cast<std::size_t>(2 * head.out_channels * head.level) * limb + 32);
+    }
+}
+
 TEST_F(GroupStream, EveryGroupHasSeedsOfItsOwn) {
     const std::size_t seed = 96 + 36 + 4;
     for (const std::size_t other : {1, 2}) {
