@@ -9,7 +9,9 @@ namespace obscura::runtime {
 namespace {
 
 /// What the group in a place answers, and nothing if it is damaged or not of this place; its scores are passed over.
-std::optional<Answered> answered_by(io::FileReader& group, std::uint32_t place, int batch) {
+std::optional<Answered> answered_by(io::FileReader& group, std::uint64_t payload_bytes, std::uint32_t place,
+                                    int batch) {
+    if (group.remaining() != payload_bytes) return {};
     try {
         Answered answered{read_tag(group, batch), {}};
         group.bytes(answered.checksum);
@@ -55,7 +57,7 @@ bool ResponseWriter::take_over_next(io::InputStream& in) {
         if (error.code() != ErrorCode::format && error.code() != ErrorCode::security) throw;
         refuse_partial(error.code(), error.what());
     }
-    const auto answered = answered_by(*group, resumed(), plan_.batch());
+    const auto answered = answered_by(*group, response_payload_bytes(plan_, context_), resumed(), plan_.batch());
     if (answered) answered_.push_back(*answered);
     return answered.has_value();
 }
