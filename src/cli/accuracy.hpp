@@ -26,9 +26,10 @@ struct Accuracy {
 };
 
 /// Runs the plan's network in the clear on the first `scores.images` images and compares. Labels come from `labels` or
-/// are absent (empty). Throws Error(usage) if there are fewer images or labels than scores.
+/// are absent (empty). Only the first `distinct` images are run, and must repeat from there on; 0: all are different.
+/// Throws Error(usage) if there are fewer images or labels than scores.
 Accuracy measure_accuracy(const plan::Plan& plan, const runtime::Scores& scores, const io::Images& images,
-                          std::span<const std::uint8_t> labels, int threads);
+                          std::span<const std::uint8_t> labels, int threads, int distinct = 0);
 
 /// Part of the labels that `best` hits. Both of the same length.
 double hit_rate(std::span<const int> best, std::span<const std::uint8_t> labels);

@@ -64,7 +64,8 @@ void add_whole(CLI::App& bench) {
     EndToEndOptions& job = options->job;
     command->add_option("--model", job.model, "The network, .onnx or .plan, else the bundled one")->type_name("FILE");
     command
-        ->add_option("--batch", job.count, "Images encrypted in one batch; 0: as many as there are or the plan holds")
+        ->add_option("--batch", job.count,
+                     "Images encrypted, in several groups and repeated where they must be; 0: at most one group")
         ->check(CLI::NonNegativeNumber)
         ->type_name("B");
     add_threads_option(*command, job.threads);

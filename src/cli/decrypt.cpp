@@ -9,6 +9,7 @@
 #include "cli/options.hpp"
 #include "cli/report.hpp"
 #include "cli/scores_file.hpp"
+#include "cli/terminal.hpp"
 #include "cli/text.hpp"
 #include "io/whole_file.hpp"
 #include "plan/plan_file.hpp"
@@ -25,6 +26,7 @@ struct Options {
     int decimals = 4;
     ImageChoice images;
     int threads = 0;
+    bool quiet = false;
     ReportTarget json;
 };
 
@@ -52,7 +54,10 @@ void write_scores(const Options& options, const plan::Plan& plan, const runtime:
 
 void run(const Options& options) {
     const plan::Plan plan = plan::load_plan(options.plan);
-    const runtime::Scores scores = runtime::decrypt(plan, options.secret, options.response);
+    const runtime::Scores scores = [&] {
+        TerminalProgress progress("decrypt", options.quiet);
+        return runtime::decrypt(plan, options.secret, options.response, progress);
+    }();
     if (!options.output.empty()) write_scores(options, plan, scores);
 
     const ckks::Parameters parameters(plan.parameters);
@@ -90,13 +95,16 @@ void add_decrypt(CLI::App& app) {
     const auto options = std::make_shared<Options>();
     command->add_option("plan", options->plan, "The plan")->required()->type_name("PLAN");
     command->add_option("--secret", options->secret, "The secret key")->required()->type_name("FILE");
-    command->add_option("--response", options->response, "The server's response")->required()->type_name("FILE");
+    command->add_option("--response", options->response, "The server's response; - for standard input")
+        ->required()
+        ->type_name("FILE");
     command->add_option("-o,--output", options->output, "Classes and scores, as .csv or .json")->type_name("FILE");
     command->add_option("--digits", options->decimals, "Decimals of the scores")
         ->check(CLI::Range(0, 15))
         ->capture_default_str();
     add_image_options(*command, options->images, false);
     add_threads_option(*command, options->threads);
+    add_quiet_option(*command, options->quiet);
     add_json_option(*command, options->json);
     command->footer(
         "With --labels it reports the accuracy; with --images as well (the images that were encrypted) it also runs\n"

@@ -53,7 +53,7 @@ void add_demo(CLI::App& app) {
     CLI::App* command = app.add_subcommand(
         "demo", "The whole job on bundled images: keys, encrypt, infer in a separate process, decrypt");
     const auto options = std::make_shared<Options>();
-    command->add_option("--images", options->images, "How many images")
+    command->add_option("--images", options->images, "How many images; beyond the bundled ones they repeat")
         ->check(CLI::PositiveNumber)
         ->capture_default_str()
         ->type_name("N");

@@ -65,17 +65,12 @@ void make_plan(const EndToEndOptions& options, const fs::path& server, bool quie
     step("compile the network into a plan", arguments, server, quiet);
 }
 
-/// Images that are compared later, and the same for the encrypting process to read.
-io::Images choose_images(const EndToEndOptions& options, const plan::Plan& plan) {
-    const io::Images images = ImageChoice{options.images, options.labels, options.tile, 0, 0}.load();
-    const int count = options.count > 0 ? options.count : std::min(images.count, plan.batch());
-    if (count > plan.batch()) {
-        throw Error(ErrorCode::usage,
-                    fmt::format("{} images are asked for, but a batch of this plan holds {}; ask for fewer, or "
-                                "compile with a longer --run-length",
-                                count, plan.batch()));
-    }
-    return io::slice(images, 0, count);
+/// Images that are compared later, and the same as for the encrypting process to read.
+void choose_images(const EndToEndOptions& options, EndToEndResult& result) {
+    const io::Images images = ImageChoice{options.images, options.labels, options.tile}.load();
+    const int count = options.count > 0 ? options.count : std::min(images.count, result.plan.batch());
+    result.distinct = std::min(count, images.count);
+    result.images = io::repeat(images, 0, count);
 }
 
 std::uint64_t size_of(const fs::path& path) {
@@ -88,6 +83,8 @@ Json make_report(const EndToEndResult& result, const Steps& steps, const fs::pat
     Json report;
     report["model"] = result.plan.model;
     add_to_report(report, result.accuracy);
+    report["distinct_images"] = result.distinct;
+    report["groups"] = server_report.at("groups");
     report["seconds_total"] = steps.infer.seconds;
     report["seconds_per_image"] = steps.infer.seconds / result.accuracy.images;
     report["threads"] = server_report.at("threads");
@@ -115,6 +112,8 @@ std::string make_table(const Json& report, const Accuracy& accuracy) {
         return format_seconds(report.at("seconds").at(field).get<double>());
     };
     std::vector<std::pair<std::string, std::string>> rows = table_rows(accuracy);
+    if (const int distinct = report.at("distinct_images").get<int>(); distinct < accuracy.images)
+        rows.emplace_back("of which different", std::to_string(distinct));
     rows.emplace_back("server time, loading included",
                       fmt::format("{}, {:.4f} s an image, {} threads", seconds("infer"),
                                   report.at("seconds_per_image").get<double>(), report.at("threads").get<int>()));
@@ -123,8 +122,9 @@ std::string make_table(const Json& report, const Accuracy& accuracy) {
     rows.emplace_back("peak memory",
                       fmt::format("server {}, client {}", bytes("server_peak_bytes"), bytes("client_peak_bytes")));
     rows.emplace_back("sent once: evaluation keys", bytes("key_bytes"));
-    rows.emplace_back("sent a batch",
-                      fmt::format("request {}, response {}", bytes("request_bytes"), bytes("response_bytes")));
+    rows.emplace_back("sent for these images",
+                      fmt::format("request {}, response {}, in {}", bytes("request_bytes"), bytes("response_bytes"),
+                                  format_count(report.at("groups").get<std::uint64_t>(), "group")));
     rows.emplace_back("ring", fmt::format("N = {}, log2(QP) = {:.1f}", report.at("ring_degree").get<int>(),
                                           report.at("log2_qp").get<double>()));
     const int security = report.at("security_bits").get<int>();
@@ -147,22 +147,22 @@ EndToEndResult run_end_to_end(const EndToEndOptions& options, bool quiet) {
     EndToEndResult result;
     make_plan(options, server, quiet);
     result.plan = plan::load_plan(plan_path);
-    result.images = choose_images(options, result.plan);
+    choose_images(options, result);
     const std::string count = std::to_string(result.images.count);
 
     Steps steps;
-    steps.keygen = step("client: make keys",
-                        {"keygen", plan_path, "--secret", secret_name, "--evaluation", (server / keys_name).string(),
-                         "--overwrite"},
-                        client, quiet);
-    steps.encrypt = step(
-        fmt::format("client: encrypt {} images", count),
-        {"encrypt", plan_path, "--secret", secret_name, "--images", absolute(options.images), "--mosaic",
-         std::to_string(options.tile), "--count", count, "-o", (server / request_name).string(), "--threads", threads},
+    steps.keygen = step(
+        "client: make keys",
+        {"keygen", plan_path, "--secret", secret_name, "--evaluation", (server / keys_name).string(), "--overwrite"},
         client, quiet);
+    steps.encrypt = step(fmt::format("client: encrypt {} images", count),
+                         {"encrypt", plan_path, "--secret", secret_name, "--images", absolute(options.images),
+                          "--mosaic", std::to_string(options.tile), "--count", count, "--repeat", "-o",
+                          (server / request_name).string(), "--threads", threads},
+                         client, quiet);
     steps.infer = step("server: run the network on ciphertexts",
                        {"infer", plan_name, "--evaluation", keys_name, "--request", request_name, "-o", response_name,
-                        "--threads", threads, "--json", server_report_name},
+                        "--restart", "--threads", threads, "--json", server_report_name},
                        server, quiet);
     // All digits: the scores are compared with the plain network's here, on the client's side.
     steps.decrypt = step("client: decrypt the scores",
@@ -171,8 +171,8 @@ EndToEndResult run_end_to_end(const EndToEndOptions& options, bool quiet) {
                          client, quiet);
 
     result.scores = read_scores((client / scores_name).string());
-    result.accuracy =
-        measure_accuracy(result.plan, result.scores, result.images, result.images.labels, options.threads);
+    result.accuracy = measure_accuracy(result.plan, result.scores, result.images, result.images.labels, options.threads,
+                                       result.distinct);
     result.report = make_report(result, steps, client, server);
     result.table = make_table(result.report, result.accuracy);
     return result;

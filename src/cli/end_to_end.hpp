@@ -18,7 +18,7 @@ struct EndToEndOptions {
     std::string images;
     std::string labels;  ///< empty: those that come with the images
     int tile = 32;       ///< side of the tiles of a mosaic
-    int count = 0;       ///< first images taken; 0: all of them
+    int count = 0;       ///< first images taken, and from the first again if there are fewer; 0: at most one group
     int threads = 0;
     std::string classes;  ///< names of the classes for compiling; may be empty
     int run_length = 0;   ///< of the plan; 0: the compiler chooses
@@ -27,7 +27,8 @@ struct EndToEndOptions {
 
 struct EndToEndResult {
     plan::Plan plan;
-    io::Images images;
+    io::Images images;  ///< those that were encrypted
+    int distinct = 0;   ///< of these; more than that are repetitions
     runtime::Scores scores;
     Accuracy accuracy;
     Json report;        ///< fields: docs/cli.md

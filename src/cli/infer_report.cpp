@@ -17,6 +17,8 @@ Json infer_json(const runtime::InferenceReport& report, int threads) {
                           {"finish_seconds", layer.finish_seconds}});
     }
     return {{"images", report.images},
+            {"groups", report.groups},
+            {"groups_resumed", report.groups_resumed},
             {"seconds", report.seconds},
             {"load_seconds", report.load_seconds},
             {"threads", threads},
@@ -30,8 +32,12 @@ Json infer_json(const runtime::InferenceReport& report, int threads) {
 
 std::string infer_text(const runtime::InferenceReport& report) {
     constexpr const char* line = "{:<32} {:>9.3f} {:>9.3f} {:>9.3f} {:>9.3f} {:>9.3f}\n";
-    std::string text = fmt::format("{:<32} {:>9} {:>9} {:>9} {:>9} {:>9}\n", "layer, seconds", "total", "squares",
-                                   "digits", "products", "division");
+    std::string text;
+    if (report.groups_resumed > 0)
+        text += fmt::format("{} finished by an earlier run and not in these times\n",
+                            format_count(static_cast<std::uint64_t>(report.groups_resumed), "group"));
+    text += fmt::format("{:<32} {:>9} {:>9} {:>9} {:>9} {:>9}\n", "layer, seconds", "total", "squares", "digits",
+                        "products", "division");
     runtime::LayerReport sum;
     for (const runtime::LayerReport& layer : report.layers) {
         text += fmt::format(fmt::runtime(line), layer.name.substr(0, 32), layer.seconds, layer.relinearise_seconds,

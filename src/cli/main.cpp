@@ -21,7 +21,7 @@ constexpr const char* exit_codes = R"(Exit status:
   6    the network uses something Obscura cannot run
   7    values leave the range that the parameters can hold
   8    not enough memory
-  130  interrupted; nothing half-written is left
+  130  interrupted; nothing half-written is left, and infer goes on after its finished groups
 
 A first run: obscura demo. All commands: docs/cli.md.)";
 
@@ -67,8 +67,9 @@ int main(int argc, char** argv) {
         fmt::print(stderr, "obscura: {}: {}\n", error.path1().string(), error.code().message());
         return static_cast<int>(ErrorCode::io);
     } catch (const std::bad_alloc&) {
-        fmt::print(stderr,
-                   "obscura: there is not enough memory; encrypt fewer images at a time or use a machine with more\n");
+        fmt::print(
+            stderr,
+            "obscura: there is not enough memory; compile with a smaller --run-length or use a machine with more\n");
         return static_cast<int>(ErrorCode::resource);
     } catch (const std::exception& error) {
         fmt::print(stderr, "obscura: internal error: {}; please report it with the command you ran\n", error.what());

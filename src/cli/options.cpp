@@ -43,7 +43,7 @@ io::Images ImageChoice::load() const {
                                                        images.labels.size(), images.count, path));
         }
     }
-    return io::slice(images, first, count);
+    return repeat && count > 0 ? io::repeat(images, first, count) : io::slice(images, first, count);
 }
 
 }  // namespace obscura::cli

@@ -20,7 +20,8 @@ struct ImageChoice {
     std::string labels;
     int tile = 32;
     int first = 0;
-    int count = 0;  ///< 0: all from `first` on
+    int count = 0;        ///< 0: all from `first` on
+    bool repeat = false;  ///< begin again with the first image where `count` asks for more than there are
 
     /// Loads them; labels from --labels or, if that is not given, from beside the images. Throws Error.
     io::Images load() const;

@@ -36,6 +36,10 @@ std::string format_error(double error) {
     return fmt::format("{:.2g} (2^{:.1f})", error, std::log2(error));
 }
 
+std::string format_count(std::uint64_t count, const std::string& noun) {
+    return fmt::format("{} {}{}", count, noun, count == 1 ? "" : "s");
+}
+
 std::string format_table(const std::string& title, const std::vector<std::pair<std::string, std::string>>& rows) {
     std::size_t names = 0;
     std::size_t values = 0;

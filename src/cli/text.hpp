@@ -20,6 +20,9 @@ std::string format_percent(double fraction);
 /// "0.031 (2^-5.0)".
 std::string format_error(double error);
 
+/// "1 group", "12 groups".
+std::string format_count(std::uint64_t count, const std::string& noun);
+
 /// Rows of a name and a value in aligned columns, under a title.
 std::string format_table(const std::string& title, const std::vector<std::pair<std::string, std::string>>& rows);
 

@@ -11,7 +11,7 @@
 ///
 /// offset size  field (little endian)
 ///      0    8  magic "OBSCURA" and a zero byte
-///      8    4  format version, now 1
+///      8    4  format version, now 2
 ///     12    4  kind (FileKind)
 ///     16    4  flags; bit 0: made with insecure test parameters
 ///     20    4  reserved, zero
@@ -37,12 +37,20 @@ struct FileHeader {
     std::uint64_t payload_bytes = 0;
 };
 
-/// Writes one container. The bytes go to `path`.partial, which finish() renames to `path`; a writer destroyed before
-/// that removes its file, so an interrupted command leaves nothing half-written. `secret` creates the file with
-/// permission 0600. Throws Error(io) with the system's reason.
+class InputStream;
+class OutputStream;
+
+/// Bytes that a container takes besides its payload.
+inline constexpr std::uint64_t container_frame_bytes = 128;
+
+/// Writes one container: a file of its own, or the next part of a stream. Throws Error(io) with the system's reason.
 class FileWriter {
   public:
+    /// The bytes go to `path`.partial, which finish() renames to `path`; a writer destroyed before that removes its
+    /// file, so an interrupted command leaves nothing half-written. A secret key's file gets permission 0600.
     FileWriter(const std::string& path, const FileHeader& header);
+    /// The bytes go to a stream, which must outlive the writer and is not finished by it.
+    FileWriter(OutputStream& stream, const FileHeader& header);
     ~FileWriter();
     FileWriter(const FileWriter&) = delete;
     FileWriter& operator=(const FileWriter&) = delete;
@@ -53,8 +61,8 @@ class FileWriter {
     void u64(std::uint64_t v);
     void f64(double v);
     void text(const std::string& v);  ///< u32 length, then the bytes
-    /// Writes the checksum and moves the file into place. Throws Error(format) if the payload is not as long as
-    /// announced.
+    /// Writes the checksum and moves a file of its own into place. Throws Error(format) if the payload is not as long
+    /// as announced.
     void finish();
 
   private:
@@ -62,13 +70,17 @@ class FileWriter {
     std::unique_ptr<State> state_;
 };
 
-/// Reads one container front to back. Every read is bounded by the payload length, which was checked against the file's
-/// size at opening; nothing is allocated on the word of the file alone.
+/// Reads one container front to back: a whole file, or the next part of a stream. Every read is bounded by the payload
+/// length, which at opening is checked against the file's size, if it has one (a pipe has none); nothing is allocated
+/// on the word of the file alone.
 class FileReader {
   public:
     /// Throws Error(io) if the file cannot be read; Error(format) if the magic, version or sizes are wrong;
     /// Error(security) if a secret key is found where another kind is expected; Error(format) for any other wrong kind.
     FileReader(const std::string& path, FileKind expected);
+    /// The same for the next container of a stream, which must outlive the reader; others may follow. `part` names it
+    /// in errors: "group 3".
+    FileReader(InputStream& stream, FileKind expected, const std::string& part);
     ~FileReader();
     FileReader(const FileReader&) = delete;
     FileReader& operator=(const FileReader&) = delete;
@@ -81,8 +93,9 @@ class FileReader {
     std::uint64_t u64();
     double f64();
     std::string text(std::size_t max_bytes);
-    /// Throws Error(format) if payload is left over or the checksum differs.
-    void finish();
+    void skip();  ///< reads the rest of the payload for its checksum alone
+    /// The checksum, which is right. Throws Error(format) if payload is left over or the checksum differs.
+    Digest finish();
     /// Error(format) with the path and the offset reached, for callers that find a wrong value.
     [[noreturn]] void fail(const std::string& what) const;
 

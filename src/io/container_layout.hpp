@@ -11,9 +11,10 @@
 namespace obscura::io::layout {
 
 inline constexpr std::array<std::uint8_t, 8> magic{'O', 'B', 'S', 'C', 'U', 'R', 'A', 0};
-inline constexpr std::uint32_t version = 1;
+inline constexpr std::uint32_t version = 2;
 inline constexpr std::size_t header_bytes = 96;
 inline constexpr std::size_t checksum_bytes = 32;
+static_assert(header_bytes + checksum_bytes == container_frame_bytes);
 inline constexpr std::uint32_t insecure_flag = 1;
 /// Small enough to stay in the second-level cache between hashing and copying.
 inline constexpr std::size_t buffer_bytes = 256 * 1024;

@@ -1,26 +1,25 @@
-#include <fcntl.h>
 #include <fmt/format.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 #include <algorithm>
 #include <bit>
-#include <cerrno>
 #include <cstring>
 #include <vector>
 
 #include "base/error.hpp"
 #include "io/container.hpp"
 #include "io/container_layout.hpp"
+#include "io/input_stream.hpp"
 
 namespace obscura::io {
 
 struct FileReader::State {
-    std::string path;
-    int file = -1;
+    std::unique_ptr<InputStream> own;  ///< of a file that is one container
+    InputStream* stream = nullptr;
+    std::string label;        ///< what errors call this container
+    std::uint64_t start = 0;  ///< offset of the header in the stream
     FileHeader header;
     std::uint64_t taken = 0;   ///< payload bytes handed out
-    std::uint64_t unread = 0;  ///< payload bytes still in the file
+    std::uint64_t unread = 0;  ///< payload bytes still in the stream
     layout::Checksum checksum;
     std::vector<std::uint8_t> buffer = std::vector<std::uint8_t>(layout::buffer_bytes);
     std::size_t begin = 0;  ///< buffer[begin, end) is read and hashed but not handed out
@@ -28,33 +27,23 @@ struct FileReader::State {
 
     ~State() {
         if (header.kind == FileKind::secret_key) sodium_memzero(buffer.data(), buffer.size());
-        if (file >= 0) ::close(file);
-    }
-
-    [[noreturn]] void fail_io(const char* action) const {
-        const int reason = errno;
-        throw Error(ErrorCode::io, fmt::format("{}: cannot {}: {}", path, action, std::strerror(reason)));
     }
 
     [[noreturn]] void fail(const std::string& what) const {
-        throw Error(ErrorCode::format, fmt::format("{}: {}", path, what));
+        throw Error(ErrorCode::format, fmt::format("{}: {}", label, what));
     }
 
-    void read_all(std::uint8_t* out, std::size_t size) {
-        while (size > 0) {
-            const ssize_t n = ::read(file, out, size);
-            if (n < 0 && errno == EINTR) continue;
-            if (n < 0) fail_io("read");
-            if (n == 0) fail("the file became shorter while it was read");
-            out += n;
-            size -= static_cast<std::size_t>(n);
-        }
+    void read_all(std::span<std::uint8_t> out) {
+        const std::size_t n = stream->read(out);
+        if (n == out.size()) return;
+        fail(fmt::format("truncated: it ends after {} of {} bytes", stream->position() - start,
+                         header.payload_bytes + container_frame_bytes));
     }
 
     void refill() {
         begin = 0;
         end = static_cast<std::size_t>(std::min<std::uint64_t>(unread, buffer.size()));
-        read_all(buffer.data(), end);
+        read_all(std::span(buffer).first(end));
         checksum.add(buffer.data(), end);
         unread -= end;
     }
@@ -62,6 +51,7 @@ struct FileReader::State {
     void open(FileKind expected);
     void check_magic(const layout::HeaderBytes& bytes, FileKind expected) const;
     void parse_header(const layout::HeaderBytes& bytes, FileKind expected);
+    void check_length() const;
 };
 
 void FileReader::State::check_magic(const layout::HeaderBytes& bytes, FileKind expected) const {
@@ -82,7 +72,7 @@ void FileReader::State::parse_header(const layout::HeaderBytes& bytes, FileKind 
             throw Error(ErrorCode::security,
                         fmt::format("{}: this is a secret key, where {} is expected; a secret key never leaves its "
                                     "owner's machine and is of no use here",
-                                    path, kind_name(expected)));
+                                    label, kind_name(expected)));
         }
         fail(fmt::format("this file holds {} (kind {}), but {} is expected", kind_name(static_cast<FileKind>(kind)),
                          kind, kind_name(expected)));
@@ -99,31 +89,44 @@ void FileReader::State::parse_header(const layout::HeaderBytes& bytes, FileKind 
 }
 
 void FileReader::State::open(FileKind expected) {
-    file = ::open(path.c_str(), O_RDONLY | O_CLOEXEC);
-    if (file < 0) fail_io("open");
-    struct stat info {};
-    if (::fstat(file, &info) != 0) fail_io("inspect");
-    if (!S_ISREG(info.st_mode)) fail(fmt::format("not a regular file; {} is expected", kind_name(expected)));
-    const auto size = static_cast<std::uint64_t>(info.st_size);
-    constexpr std::uint64_t frame = layout::header_bytes + layout::checksum_bytes;
+    start = stream->position();
     layout::HeaderBytes bytes{};
-    const std::size_t available = static_cast<std::size_t>(std::min<std::uint64_t>(size, bytes.size()));
-    read_all(bytes.data(), available);
+    const std::size_t available = stream->read(bytes);
     // Before the length, so that a short foreign file is called foreign rather than truncated.
     if (available >= layout::magic.size()) check_magic(bytes, expected);
-    if (size < frame) fail(fmt::format("{} bytes are too few for any Obscura file; it is truncated", size));
-    parse_header(bytes, expected);
-    if (header.payload_bytes != size - frame) {
-        fail(fmt::format(
-            "the header announces a payload of {} bytes, the file has room for {}; it is truncated or damaged",
-            header.payload_bytes, size - frame));
+    if (available < bytes.size()) {
+        fail(fmt::format("{} bytes are too few for any Obscura file; it is truncated", available));
     }
+    parse_header(bytes, expected);
+    check_length();
     checksum.add(bytes.data(), bytes.size());
     unread = header.payload_bytes;
 }
 
+/// A pipe's length is not known: there a payload that ends early is noticed when it does.
+void FileReader::State::check_length() const {
+    const auto there = stream->remaining();
+    if (!there) return;
+    const std::uint64_t room = *there - std::min<std::uint64_t>(*there, layout::checksum_bytes);
+    const bool fits = own ? header.payload_bytes == room : header.payload_bytes <= room;
+    if (fits && *there >= layout::checksum_bytes) return;
+    fail(fmt::format("the header announces a payload of {} bytes, the file has room for {}; it is truncated or damaged",
+                     header.payload_bytes, room));
+}
+
 FileReader::FileReader(const std::string& path, FileKind expected) : state_(std::make_unique<State>()) {
-    state_->path = path;
+    State& s = *state_;
+    s.own = std::make_unique<InputStream>(path);
+    s.stream = s.own.get();
+    s.label = path;
+    if (!s.own->remaining()) s.fail(fmt::format("not a regular file; {} is expected", kind_name(expected)));
+    s.open(expected);
+}
+
+FileReader::FileReader(InputStream& stream, FileKind expected, const std::string& part)
+    : state_(std::make_unique<State>()) {
+    state_->stream = &stream;
+    state_->label = fmt::format("{}, {}", stream.name(), part);
     state_->open(expected);
 }
 
@@ -187,16 +190,26 @@ std::string FileReader::text(std::size_t max_bytes) {
     return v;
 }
 
-void FileReader::finish() {
+void FileReader::skip() {
+    State& s = *state_;
+    while (remaining() > 0) {
+        if (s.begin == s.end) s.refill();
+        s.taken += s.end - s.begin;
+        s.begin = s.end;
+    }
+}
+
+Digest FileReader::finish() {
     State& s = *state_;
     if (remaining() != 0) fail(fmt::format("{} bytes are left over after the last field", remaining()));
     Digest stored{};
-    s.read_all(stored.data(), stored.size());
+    s.read_all(stored);
     if (stored != s.checksum.finish()) s.fail("the checksum does not match its contents; the file was damaged");
+    return stored;
 }
 
 void FileReader::fail(const std::string& what) const {
-    state_->fail(fmt::format("{} (at byte {})", what, layout::header_bytes + state_->taken));
+    state_->fail(fmt::format("{} (at byte {})", what, state_->start + layout::header_bytes + state_->taken));
 }
 
 }  // namespace obscura::io

@@ -159,4 +159,17 @@ Images slice(const Images& images, int first, int count) {
     return part;
 }
 
+Images repeat(const Images& images, int first, int count) {
+    Images result = slice(images, first, std::min(count, std::max(images.count - first, 1)));
+    const std::size_t size = image_bytes(images);
+    result.pixels.reserve(static_cast<std::size_t>(count) * size);
+    for (; result.count < count; ++result.count) {
+        const auto next = static_cast<std::size_t>((static_cast<std::int64_t>(first) + result.count) % images.count);
+        const std::uint8_t* from = images.pixels.data() + next * size;
+        result.pixels.insert(result.pixels.end(), from, from + size);
+        if (!images.labels.empty()) result.labels.push_back(images.labels[next]);
+    }
+    return result;
+}
+
 }  // namespace obscura::io

@@ -36,4 +36,8 @@ std::vector<std::uint8_t> load_labels(const std::string& path);
 /// Throws Error(usage) if there are not that many.
 Images slice(const Images& images, int first, int count);
 
+/// `count` images from `first` on with their labels, where the first image follows the last one.
+/// Throws Error(usage) if `first` is not one of them.
+Images repeat(const Images& images, int first, int count);
+
 }  // namespace obscura::io

@@ -21,11 +21,16 @@ struct KeySizes {
 KeySizes generate_keys(const plan::Plan& plan, const std::string& secret_path, const std::string& evaluation_path,
                        bool overwrite, Progress& progress);
 
-/// Encrypts up to plan.batch() images (fewer: the rest of the slots hold the mean pixel). Fresh seed per call.
-/// Returns the bytes written. Throws Error(format) if image shape and plan disagree, Error(range) if there are too
-/// many.
-std::uint64_t encrypt(const plan::Plan& plan, const std::string& secret_path, const io::Images& images,
-                      const std::string& request_path, int threads, Progress& progress);
+struct RequestSize {
+    std::uint32_t groups = 0;
+    std::uint64_t bytes = 0;
+};
+
+/// Encrypts any number of images, group by group; the last group may be partial. `request_path` may be "-" (standard
+/// output). Every group has a fresh seed. Throws Error(format) if image shape and plan disagree, Error(range) if there
+/// is no image.
+RequestSize encrypt(const plan::Plan& plan, const std::string& secret_path, const io::Images& images,
+                    const std::string& request_path, int threads, Progress& progress);
 
 /// Decrypted class scores: scores[image * classes + class].
 struct Scores {
@@ -35,7 +40,10 @@ struct Scores {
     int best(int image) const;  ///< index of the largest score
 };
 
-/// Throws Error(format) if the response belongs to another plan or key.
-Scores decrypt(const plan::Plan& plan, const std::string& secret_path, const std::string& response_path);
+/// Decrypts group after group; scores are in the order of the encrypted images. `response_path` may be "-" (standard
+/// input). Throws Error(format) if the response belongs to another plan or key, or if groups are missing, repeated or
+/// out of order.
+Scores decrypt(const plan::Plan& plan, const std::string& secret_path, const std::string& response_path,
+               Progress& progress);
 
 }  // namespace obscura::runtime

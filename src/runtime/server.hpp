@@ -21,6 +21,7 @@ struct LayerReport {
     std::uint64_t peak_limb_bytes = 0;  ///< largest amount of residue memory in use so far
 };
 
+/// Sums over all groups that were evaluated.
 struct InferenceReport {
     double seconds = 0;                      ///< evaluation, without reading files and reserving memory
     double load_seconds = 0;                 ///< reading and expanding keys and ciphertexts, reserving memory
@@ -29,8 +30,10 @@ struct InferenceReport {
     std::uint64_t peak_process_bytes = 0;    ///< peak resident set of the process
     std::uint64_t request_bytes = 0;
     std::uint64_t response_bytes = 0;
-    int images = 0;
-    std::string kernels;  ///< "scalar", "avx2" or "avx512"
+    int images = 0;  ///< of the whole request
+    int groups = 0;
+    int groups_resumed = 0;  ///< of those: finished by an earlier run
+    std::string kernels;     ///< "scalar", "avx2" or "avx512"
     std::vector<LayerReport> layers;
 };
 
@@ -38,10 +41,18 @@ struct InferenceOptions {
     int threads = 0;  ///< 0: all cores
     /// Residue memory to stay within where blocks of work can be made small enough, in bytes.
     std::uint64_t memory_bytes = tensor::default_memory_budget;
+    bool restart = false;  ///< discard what an interrupted run has finished
 };
 
-/// Runs the plan on an encrypted batch. Throws Error(format) if files belong to different plans, Error(security) if a
-/// secret key is passed, Error(cancelled) when progress says so; then no response file is left.
+/// Runs the plan on every group of a request as it arrives, one at a time in memory that is reserved once, and appends
+/// its result to the response at once. `request_path` and `response_path` may be "-" (standard input and output).
+///
+/// Until it is complete, a response file is called `response_path`.partial; a run that is stopped, or killed, leaves
+/// the groups that it finished there, and the next run on the same request goes on after them. The bytes of a response
+/// depend on keys and request alone, not on where a run was interrupted.
+///
+/// Throws Error(format) if files belong to different plans or keys, or the partial file to another request;
+/// Error(security) if a secret key is passed; Error(cancelled) when progress says so.
 InferenceReport infer(const plan::Plan& plan, const std::string& evaluation_path, const std::string& request_path,
                       const std::string& response_path, const InferenceOptions& options, Progress& progress);
 

@@ -22,10 +22,11 @@ OBSCURA = os.path.abspath(sys.argv.pop(1)) if len(sys.argv) > 1 else "build/obsc
 DATA = pathlib.Path(__file__).resolve().parents[1] / "data"
 NETWORK = DATA / "tiny-resnet.onnx"  # 8x8 pixels, 2 channels
 IMAGES = 24
+MANY = 300  # three groups of up to 128, the last of 44
 REPORT_FIELDS = [
     "images", "accuracy_encrypted", "accuracy_plain", "agreement", "logit_error_max", "logit_error_rms",
     "seconds_total", "seconds_per_image", "threads", "server_peak_bytes", "client_peak_bytes", "key_bytes",
-    "request_bytes", "response_bytes", "ring_degree", "log2_qp", "security_bits",
+    "request_bytes", "response_bytes", "ring_degree", "log2_qp", "security_bits", "groups", "distinct_images",
 ]
 
 
@@ -245,6 +246,100 @@ class WholeJob(unittest.TestCase):
             (self.folder / "late.ct").unlink(missing_ok=True)
         self.fail(f"no run was interrupted while it worked: {statuses}")
 
+    def encrypt_many(self, name):
+        self.ok("encrypt", "net.plan", "--secret", "secret.key", "--images", "x.npy", "--count", MANY, "--repeat", "-o", name,
+                "--json", "encrypt.json")
+        self.assertEqual((self.load("encrypt.json")["groups"], self.load("encrypt.json")["images"]), (3, MANY))
+        return ["infer", "net.plan", "--evaluation", "evaluation.keys", "--request", name, "--threads", 2]
+
+    def test_several_groups_give_the_scores_of_their_images(self):
+        infer = self.encrypt_many("many.ct")
+        self.ok(*infer, "-o", "many.response", "--json", "many.json")
+        report = self.load("many.json")
+        self.assertEqual((report["images"], report["groups"], report["groups_resumed"]), (MANY, 3, 0))
+        self.ok("decrypt", "net.plan", "--secret", "secret.key", "--response", "many.response", "-o", "many.csv")
+        self.decrypt("-o", "few.csv")
+        many, few = ([line.split(",") for line in (self.folder / name).read_text().splitlines()[1:]] for name in ("many.csv", "few.csv"))
+        self.assertEqual([int(row[0]) for row in many], list(range(MANY)))
+        same = sum(row[1] == few[i % IMAGES][1] for i, row in enumerate(many))
+        self.assertGreaterEqual(same / MANY, 0.9)  # but for near ties under noise
+        for i, row in enumerate(many):
+            for a, b in zip(row[3:], few[i % IMAGES][3:]):
+                self.assertAlmostEqual(float(a), float(b), delta=0.5)
+
+    def test_everything_through_pipes(self):
+        commands = [["encrypt", "net.plan", "--secret", "secret.key", "--images", "x.npy", "--count", MANY, "--repeat", "-o", "-"],
+                    ["infer", "net.plan", "--evaluation", "evaluation.keys", "--request", "-", "-o", "-", "--json"],
+                    ["decrypt", "net.plan", "--secret", "secret.key", "--response", "-", "-o", "piped.csv"]]
+        source, processes = None, []
+        for command in commands:
+            process = subprocess.Popen([OBSCURA, *map(str, command)], cwd=self.folder, stdin=source, stdout=subprocess.PIPE,
+                                       stderr=subprocess.PIPE)
+            if source:
+                source.close()
+            source = process.stdout
+            processes.append(process)
+        text = processes[-1].communicate(timeout=120)[0].decode()
+        errors = [process.stderr.read().decode() for process in processes[:-1]]
+        for process in processes:
+            process.stderr.close()
+            self.assertEqual(process.wait(timeout=120), 0, errors)
+        # the results are on standard output; what is for people, or scripts, is not among them
+        self.assertIn(f"{MANY} encrypted images in 3 groups", errors[0])
+        self.assertEqual(json.loads(errors[1][errors[1].index("{"):])["groups"], 3)
+        self.assertIn(f"{MANY} images:", text)
+        self.assertEqual(len((self.folder / "piped.csv").read_text().splitlines()), MANY + 1)
+
+    def test_a_killed_run_is_gone_on_with(self):
+        infer = self.encrypt_many("killed.ct")
+        self.ok(*infer, "-o", "whole.response")
+        whole = (self.folder / "whole.response").read_bytes()
+        partial = self.folder / "killed.response.partial"
+        for ending in [signal.SIGKILL, signal.SIGINT, signal.SIGTERM]:
+            process = subprocess.Popen([OBSCURA, *map(str, infer), "-o", "killed.response"], cwd=self.folder,
+                                       stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, env=dict(os.environ, OBSCURA_ISA="scalar"))
+            while process.poll() is None and (not partial.exists() or partial.stat().st_size < len(whole) // 3):
+                time.sleep(0.002)
+            process.send_signal(ending)
+            message = process.communicate(timeout=120)[1].decode()
+            self.assertEqual(process.returncode, -ending if ending == signal.SIGKILL else 130, message)
+            if ending != signal.SIGKILL:
+                self.assertIn("kept in killed.response.partial", message)
+            kept = partial.read_bytes()
+            self.assertGreaterEqual(len(kept), len(whole) // 3)
+            self.assertTrue(whole.startswith(kept))
+            self.assertFalse((self.folder / "killed.response").exists())
+            self.ok(*infer, "-o", "killed.response", "--json", "killed.json")
+            self.assertEqual((self.folder / "killed.response").read_bytes(), whole)
+            self.assertEqual(self.load("killed.json")["groups_resumed"], len(kept) // (len(whole) // 3))
+            self.assertFalse(partial.exists())
+            (self.folder / "killed.response").unlink()
+
+    def test_a_partial_response_to_another_request_is_status_4(self):
+        infer = self.encrypt_many("first.ct")
+        self.encrypt_many("second.ct")
+        self.ok(*infer, "-o", "first.response")
+        shutil.copy(self.folder / "first.response", self.folder / "second.response.partial")
+        command = ["second.ct" if word == "first.ct" else word for word in infer] + ["-o", "second.response"]
+        result = obscura(*command, folder=self.folder)
+        self.assertEqual(result.returncode, 4)
+        self.assertIn("answers another request", result.stderr)
+        self.assertIn("--restart", result.stderr)
+        self.assertFalse((self.folder / "second.response").exists())
+        self.ok(*command, "--restart")
+        self.assertFalse((self.folder / "second.response.partial").exists())
+
+    def test_an_interrupt_ends_waiting_for_a_pipe(self):
+        process = subprocess.Popen([OBSCURA, "infer", "net.plan", "--evaluation", "evaluation.keys", "--request", "-", "-o", "waiting.ct"],
+                                   cwd=self.folder, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
+        while not (self.folder / "waiting.ct.partial").exists():
+            time.sleep(0.002)
+        process.send_signal(signal.SIGTERM)
+        self.assertEqual(process.wait(timeout=30), 130)
+        process.stdin.close()
+        process.stderr.close()
+        self.assertEqual(list(self.folder.glob("waiting.ct*")), [])
+
     def test_every_kernel_variant_finds_the_same_classes(self):
         self.decrypt("-o", "best.csv")
         expected = [line.split(",")[1] for line in (self.folder / "best.csv").read_text().splitlines()]
@@ -275,11 +370,22 @@ class WholeJob(unittest.TestCase):
                 "--json", "bench.json", "--quiet")
         bench = self.load("bench.json")
         self.assertEqual([field for field in REPORT_FIELDS if field not in bench], [])
-        self.assertEqual(bench["images"], 4)
+        self.assertEqual((bench["images"], bench["groups"], bench["distinct_images"]), (4, 1, 4))
+
+    def test_bench_repeats_images_to_fill_several_groups(self):
+        one = self.load("infer.json")
+        self.ok("bench", "e2e", "--model", "net.plan", "--images", "x.npy", "--labels", "y.npy", "--calibrate", "x.npy", "--batch",
+                MANY, "--threads", 2, "--json", "bench.json", "--quiet")
+        bench = self.load("bench.json")
+        self.assertEqual((bench["images"], bench["groups"], bench["distinct_images"]), (MANY, 3, IMAGES))
+        self.assertEqual(bench["request_bytes"], 3 * one["request_bytes"])
+        self.assertEqual(bench["response_bytes"], 3 * one["response_bytes"])
+        self.assertAlmostEqual(bench["seconds_per_image"], bench["seconds_total"] / MANY)
+        self.assertGreaterEqual(bench["agreement"], 0.9)
 
     def test_a_failing_step_gives_its_status_to_the_demo(self):
-        self.expect(2, "24", "demo", "--model", "net.plan", "--data", "x.npy", "--calibrate", "x.npy", "--images", 100,
-                    "--output", "fails")
+        write_npy(self.folder / "tall.npy", (1, 9, 8, 2), bytes(144))
+        self.expect(4, "9 x 8", "demo", "--model", "net.plan", "--data", "tall.npy", "--calibrate", "x.npy", "--output", "fails")
 
 
 if __name__ == "__main__":

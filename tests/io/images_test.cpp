@@ -189,6 +189,17 @@ TEST(Images, Slices) {
     }
 }
 
+TEST(Images, RepeatBeginsAgain) {
+    const Images images{3, 1, 1, 2, {10, 11, 20, 21, 30, 31}, {1, 2, 3}};
+    const Images five = repeat(images, 1, 5);
+    EXPECT_EQ(five.count, 5);
+    EXPECT_EQ(five.pixels, (Bytes{20, 21, 30, 31, 10, 11, 20, 21, 30, 31}));
+    EXPECT_EQ(five.labels, (Bytes{2, 3, 1, 2, 3}));
+    EXPECT_EQ(repeat(images, 0, 2).pixels, slice(images, 0, 2).pixels);
+    EXPECT_EQ(repeat(images, 2, 1).pixels, slice(images, 2, 1).pixels);
+    expect_error(ErrorCode::usage, "only 3", [&] { repeat(images, 3, 1); });
+}
+
 TEST(Images, LabelsBesideMustMatch) {
     Scratch scratch;
     write_png(scratch / "p.png", pattern(8, 4));

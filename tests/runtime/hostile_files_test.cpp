@@ -5,8 +5,9 @@
 #include "ckks/context.hpp"
 #include "ckks/file_header.hpp"
 #include "io/residues.hpp"
-#include "runtime/batch_files.hpp"
+#include "runtime/request.hpp"
 #include "runtime/request_fixture.hpp"
+#include "runtime/response.hpp"
 
 namespace obscura::test {
 namespace {
@@ -33,11 +34,17 @@ class HostileFiles : public ::testing::Test {
           request(testing::read_file(toy.request())),
           response(testing::read_file(toy.response())) {}
 
-    void read_request(const std::string& path) { runtime::read_request(toy.plan, context, path, pool); }
-    void read_response(const std::string& path) { runtime::read_response(toy.plan, context, path, pool); }
+    void read_request(const std::string& path) {
+        runtime::RequestReader reader(toy.plan, context, path, {});
+        while (reader.next()) reader.read(pool, threads);
+    }
+    void read_response(const std::string& path) {
+        runtime::ResponseReader reader(toy.plan, context, path, {});
+        while (reader.next()) reader.read(pool);
+    }
     void read(bool is_request, const std::string& path) { is_request ? read_request(path) : read_response(path); }
 
-    /// A well-formed file: the fields as numbers of 32 bits, then zero residues but for one.
+    /// A well-formed file of one group: the fields as numbers of 32 bits, then zero residues but for one.
     std::string forge(bool is_request, std::vector<u32> fields, std::size_t bad_residue = SIZE_MAX, u32 value = 0) {
         const auto path = scratch / "forged";
         fs::remove(path);
@@ -54,14 +61,20 @@ class HostileFiles : public ::testing::Test {
         out.finish();
         return path;
     }
+    /// Key, stream, group, groups, images; then by kind: ciphertexts and seed, or checksum, scores and limbs.
+    static std::vector<u32> tag_fields(u32 images) { return {1, 2, 3, 4, 5, 6, 0, 1, images}; }
     std::vector<u32> request_fields(u32 images) const {
-        std::vector<u32> fields{1, 2, images, static_cast<u32>(toy.plan.run_length * toy.plan.input.channels)};
-        fields.resize(fields.size() + 8);  // the seed
+        auto fields = tag_fields(images);
+        fields.push_back(static_cast<u32>(toy.plan.run_length * toy.plan.input.channels));
+        fields.resize(fields.size() + 8);
         return fields;
     }
     std::vector<u32> response_fields(u32 images) const {
+        auto fields = tag_fields(images);
+        fields.resize(fields.size() + 8);
         const auto& head = toy.plan.layers.back();
-        return {1, 2, images, static_cast<u32>(head.out_channels), static_cast<u32>(head.level)};
+        fields.insert(fields.end(), {static_cast<u32>(head.out_channels), static_cast<u32>(head.level)});
+        return fields;
     }
     std::vector<u32> fields(bool is_request, u32 images) const {
         return is_request ? request_fields(images) : response_fields(images);
@@ -71,6 +84,7 @@ class HostileFiles : public ::testing::Test {
     const Deployment& toy;
     const ckks::Context context;
     ckks::LimbPool pool;
+    ThreadPool threads{2};
     const testing::Scratch scratch;
     const Bytes request, response;
 };
@@ -129,16 +143,36 @@ TEST_F(HostileFiles, NumbersOfImagesOutsideTheBatchAreRefused) {
         for (const u32 images : {1u, batch})
             EXPECT_NO_THROW(read(is_request, forge(is_request, fields(is_request, images))));
         for (const u32 images : {0u, batch + 1, 0x80000000u, 0xffffffffu})
-            expect_error(ErrorCode::format, std::to_string(images) + " images in a batch of " + std::to_string(batch),
+            expect_error(ErrorCode::format,
+                         std::to_string(images) + " images in a group of at most " + std::to_string(batch),
                          [&] { read(is_request, forge(is_request, fields(is_request, images))); });
+    }
+}
+
+TEST_F(HostileFiles, NumbersOfGroupsThatCannotBeAreRefused) {
+    for (const bool is_request : {true, false}) {
+        const auto with = [&](u32 group, u32 groups) {
+            auto changed = fields(is_request, 1);
+            changed[6] = group;
+            changed[7] = groups;
+            return forge(is_request, changed);
+        };
+        for (const u32 groups : {0u, 0x80000000u / static_cast<u32>(toy.plan.batch()), 0xffffffffu})
+            expect_error(ErrorCode::format, std::to_string(groups) + " groups of",
+                         [&] { read(is_request, with(0, groups)); });
+        expect_error(ErrorCode::format, "this is group 2 of 2 where group 1 belongs",
+                     [&] { read(is_request, with(1, 2)); });
+        expect_error(ErrorCode::format, "this is group 4294967296 of 2 where group 1 belongs",
+                     [&] { read(is_request, with(0xffffffffu, 2)); });
+        expect_error(ErrorCode::format, "except the last must hold", [&] { read(is_request, with(0, 2)); });
     }
 }
 
 TEST_F(HostileFiles, OtherNumbersOfCiphertextsAreRefused) {
     auto counted = request_fields(1);
-    ++counted[3];
+    ++counted[9];
     expect_error(ErrorCode::format, "5 ciphertexts where the plan has 4", [&] { read_request(forge(true, counted)); });
-    for (const std::size_t field : {3, 4}) {
+    for (const std::size_t field : {17, 18}) {
         auto shape = response_fields(1);
         shape[field] = 77;
         expect_error(ErrorCode::format, "where the plan has 3 of 2", [&] { read_response(forge(false, shape)); });
@@ -151,10 +185,10 @@ TEST_F(HostileFiles, OtherPlansFilesAreRefused) {
     const auto result = scratch / "response";
     expect_error(ErrorCode::format, "another plan", [&] { toy.infer(other.evaluation(), toy.request(), result); });
     expect_error(ErrorCode::format, "another plan", [&] { toy.infer(toy.evaluation(), other.request(), result); });
+    expect_error(ErrorCode::format, "another plan", [&] { other.decrypt(toy.response()); });
+    Silent silent;
     expect_error(ErrorCode::format, "another plan",
-                 [&] { runtime::decrypt(other.plan, other.secret(), toy.response()); });
-    expect_error(ErrorCode::format, "another plan",
-                 [&] { runtime::decrypt(toy.plan, other.secret(), toy.response()); });
+                 [&] { runtime::decrypt(toy.plan, other.secret(), toy.response(), silent); });
     EXPECT_FALSE(fs::exists(result));
 }
 
@@ -163,7 +197,7 @@ TEST_F(HostileFiles, OtherKeysOfTheSamePlanAreRefused) {
     const auto result = scratch / "response";
     expect_error(ErrorCode::format, "different secret keys",
                  [&] { toy.infer(other.evaluation(), toy.request(), result); });
-    expect_error(ErrorCode::format, "another key", [&] { runtime::decrypt(toy.plan, other.secret(), toy.response()); });
+    expect_error(ErrorCode::format, "another key", [&] { other.decrypt(toy.response()); });
     EXPECT_FALSE(fs::exists(result));
 }
 

@@ -56,6 +56,12 @@ struct Deployment {
         return infer(evaluation(), request(), response(), threads);
     }
 
+    runtime::Scores decrypt(const std::string& result) const {
+        Silent silent;
+        return runtime::decrypt(plan, secret(), result, silent);
+    }
+    runtime::Scores decrypt() const { return decrypt(response()); }
+
     const testing::Scratch folder;
     const plan::Plan plan;
     const io::Images pictures;

@@ -46,7 +46,7 @@ TEST(Variants, GiveTheSameResponse) {
     std::vector<double> scores;
     for (const ring::Kernels* kernels : ring::available_kernels()) {
         const Variant variant(kernels->name);
-        const auto found = runtime::decrypt(toy.plan, toy.secret(), toy.response()).scores;
+        const auto found = toy.decrypt().scores;
         if (scores.empty()) scores = found;
         EXPECT_EQ(found, scores) << kernels->name;
     }
@@ -59,7 +59,7 @@ TEST(Variants, ReadEachOthersKeys) {
     const Deployment toy({11, 8, 2, 8, 3, true}, 5);
     const Variant last(all.back()->name);
     toy.infer();
-    const auto scores = runtime::decrypt(toy.plan, toy.secret(), toy.response()).scores;
+    const auto scores = toy.decrypt().scores;
     const auto expected = plain_scores(toy.plan, toy.pictures, 0, 0);
     double error = 0, size = 0;
     for (std::size_t i = 0; i < scores.size(); ++i) {
