@@ -98,8 +98,17 @@ void add_compile(CLI::App& app) {
         ->check(CLI::Range(0, 4096))
         ->capture_default_str();
     command
+        ->add_option("--batch", options->compile.batch,
+                     "Images to expect: chooses the layout that is fastest for them within --memory")
+        ->check(CLI::Range(1, 1 << 24))
+        ->type_name("B");
+    command->add_option("--memory", options->compile.memory_bytes, "Memory of the server process, such as 4G or 900M")
+        ->transform(CLI::AsSizeValue(true))
+        ->type_name("BYTES");
+    command
         ->add_option("--run-length", options->compile.run_length,
-                     "Pixels a tile: longer runs hold more images a batch and need fewer rotations; 0: one row")
+                     "Pixels a tile, instead of a choice: longer runs hold more images at once and need fewer "
+                     "rotations; 0: one row")
         ->check(CLI::NonNegativeNumber)
         ->type_name("R");
     command

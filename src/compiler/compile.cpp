@@ -8,10 +8,9 @@
 #include "base/error.hpp"
 #include "compiler/calibration.hpp"
 #include "compiler/feature_samples.hpp"
-#include "compiler/merging.hpp"
 #include "compiler/onnx_import.hpp"
-#include "compiler/parameter_choice.hpp"
 #include "compiler/passes.hpp"
+#include "compiler/planner.hpp"
 #include "compiler/prediction.hpp"
 #include "compiler/quantise.hpp"
 #include "plan/layout.hpp"
@@ -69,17 +68,16 @@ plan::Plan compile(const std::string& onnx_path, const io::Images& calibration, 
     normalise_input(network, calibration);
     const Statistics statistics = measure(network, calibration, pool);
 
-    const int run_length = options.run_length != 0 ? options.run_length : network.input.width;
-    const int tiles = network.input.height * network.input.width / std::max(1, run_length);
-    const Merging merging = choose_merging(network, run_length, options.merge_tiles);
-    const Levels levels = assign_levels(network, merging);
-    const ckks::ParametersLiteral parameters = choose_parameters(levels, tiles, options);
+    const Design layout = design(network, options);
     const FeatureSamples samples(network, calibration, sampled_images, pool);
-    plan::Plan plan = quantise(network, statistics, samples, merging, levels.layers, parameters, options, pool);
-    split_operands(plan, merging, levels.operands);
+    plan::Plan plan =
+        quantise(network, statistics, samples, layout.merging, layout.levels.layers, layout.parameters, options, pool);
+    split_operands(plan, layout.merging, layout.levels.operands);
     plan.model = model_name(model, onnx_path, options);
     plan.class_names = options.class_names;
-    plan.run_length = run_length;
+    plan.run_length = layout.run_length;
+    plan.memory_bytes = residue_bytes(options);
+    plan.alternatives = layout.alternatives;
     plan.relinearisation_level = highest_square(plan);
     plan.rotation_keys = plan::required_rotations(plan);
     record_peaks(plan, calibration, pool);

@@ -6,11 +6,15 @@
 #include "io/images.hpp"
 #include "plan/plan.hpp"
 #include "plan/real_network.hpp"
+#include "tensor/cost_model.hpp"
 
 namespace obscura::compiler {
 
 struct CompileOptions {
-    int run_length = 0;               ///< raster pixels a tile (plan/layout.hpp); 0: a row
+    int batch = 0;       ///< images to expect: the layout is chosen for them; 0: no choice, see run_length
+    int run_length = 0;  ///< raster pixels a tile (plan/layout.hpp), instead of a choice; 0: a row
+    std::uint64_t memory_bytes = 6'764'000'000;  ///< of the server process
+    tensor::MachineRates rates;                  ///< of the server, for the choice
     double log_scale = 22;            ///< log2 of the rms of the integers z; weights have about 30 - log_scale bits
     double last_log_scale = 20.5;     ///< the same before the head, whose sum over pixels has to fit two primes
     int log_degree = 0;               ///< log2 of the ring degree; 0: the smallest that is 128-bit secure

@@ -45,6 +45,9 @@ class Explainer {
         result.log2_qp = parameters_.log2_qp();
         result.security_bits = parameters_.security_bits();
         result.images = plan_.batch();
+        result.run_length = plan_.run_length;
+        result.alternatives = plan_.alternatives;
+        result.memory_bytes = plan_.memory_bytes;
         result.headroom_bits = plan_.calibration_headroom_bits;
         result.score_error_rms = plan_.predicted_score_error_rms;
         result.score_error_max = plan_.predicted_score_error_max;

@@ -28,7 +28,7 @@ struct LayerExplanation {
     double rotations = 0;  ///< for each input ciphertext
     std::uint64_t output_bytes = 0;
     std::uint64_t server_bytes = 0;  ///< residues in use at the layer's worst moment
-    tensor::LayerCost cost;  ///< predicted seconds
+    tensor::LayerCost cost;          ///< predicted seconds
 };
 
 struct Explanation {
@@ -39,6 +39,9 @@ struct Explanation {
     double log2_qp = 0;
     int security_bits = 0;
     int images = 0;  ///< a batch
+    int run_length = 0;
+    std::vector<plan::Alternative> alternatives;  ///< layouts that were weighed, if there was a choice
+    std::uint64_t memory_bytes = 0;               ///< residues that the plan may take
     std::vector<LayerExplanation> layers;
     int rotation_keys = 0;
     double seconds = 0;

@@ -12,6 +12,21 @@ double megabytes(std::uint64_t bytes) {
     return static_cast<double>(bytes) / 1e6;
 }
 
+/// Why this layout: what each would take.
+std::string alternatives_text(const Explanation& e) {
+    if (e.alternatives.size() < 2) return "";
+    std::string text = fmt::format(
+        "\nlayouts weighed, residues within {:.0f} MB:\n{:>10} {:>13} {:>10} {:>12} {:>9} {:>8}\n",
+        megabytes(e.memory_bytes), "run length", "images a run", "seconds", "ms an image", "memory MB", "keys MB");
+    for (const plan::Alternative& a : e.alternatives)
+        text += fmt::format("{:>10} {:>13} {:>10.1f} {:>12.1f} {:>9.0f} {:>8.0f}{}\n", a.run_length, a.batch, a.seconds,
+                            1e3 * a.seconds / a.batch, megabytes(a.memory_bytes), megabytes(a.key_bytes),
+                            a.run_length == e.run_length      ? "  chosen"
+                            : a.memory_bytes > e.memory_bytes ? "  too large"
+                                                              : "");
+    return text;
+}
+
 }  // namespace
 
 std::string to_text(const Explanation& e) {
@@ -39,7 +54,7 @@ std::string to_text(const Explanation& e) {
         "class scores: error rms {:.4f}, largest {:.3f}; headroom {:.1f} bits\n",
         e.seconds, 1e3 * e.seconds_per_image, megabytes(e.server_bytes), megabytes(e.key_bytes), e.rotation_keys,
         megabytes(e.request_bytes), megabytes(e.response_bytes), e.score_error_rms, e.score_error_max, e.headroom_bits);
-    return text;
+    return text + alternatives_text(e);
 }
 
 std::string to_json(const Explanation& e) {
@@ -67,7 +82,17 @@ std::string to_json(const Explanation& e) {
                           {"rotate_seconds", layer.cost.times.rotate},
                           {"product_seconds", layer.cost.times.product},
                           {"finish_seconds", layer.cost.times.finish}});
+    nlohmann::json alternatives = nlohmann::json::array();
+    for (const plan::Alternative& a : e.alternatives)
+        alternatives.push_back({{"run_length", a.run_length},
+                                {"images", a.batch},
+                                {"seconds", a.seconds},
+                                {"server_bytes", a.memory_bytes},
+                                {"key_bytes", a.key_bytes}});
     const nlohmann::json value = {{"model", e.model},
+                                  {"run_length", e.run_length},
+                                  {"memory_bytes", e.memory_bytes},
+                                  {"alternatives", alternatives},
                                   {"ring_degree", e.ring_degree},
                                   {"limbs", e.limbs},
                                   {"special_limbs", e.special_limbs},

@@ -39,8 +39,8 @@ struct InferenceReport {
 
 struct InferenceOptions {
     int threads = 0;  ///< 0: all cores
-    /// Residue memory to stay within where blocks of work can be made small enough, in bytes.
-    std::uint64_t memory_bytes = tensor::default_memory_budget;
+    /// Residue memory to stay within where blocks of work can be made small enough, in bytes; 0: the plan's.
+    std::uint64_t memory_bytes = 0;
     bool restart = false;  ///< discard what an interrupted run has finished
 };
 

@@ -56,15 +56,13 @@ class Counter {
         const double outputs = static_cast<double>(head ? 1 : output.columns()) * layer.out_channels;
         work.finish = 2 * outputs * limbs;
         if (head)
-            work.finish += outputs * static_cast<double>(plan::head_steps(output).size()) *
-                           (digits(layer.level) + 3) * limbs;
+            work.finish +=
+                outputs * static_cast<double>(plan::head_steps(output).size()) * (digits(layer.level) + 3) * limbs;
         return work;
     }
 
   private:
-    double digits(int level) const {
-        return std::ceil(level / static_cast<double>(plan_.parameters.digit_limbs));
-    }
+    double digits(int level) const { return std::ceil(level / static_cast<double>(plan_.parameters.digit_limbs)); }
 
     void add_column(const plan::Layer& layer, const SourceColumn& column, const std::set<int>& shifts, Work& work) {
         const auto& operand = layer.operands[static_cast<std::size_t>(column.first)];

@@ -7,9 +7,6 @@
 
 namespace obscura::tensor {
 
-/// Residue memory a server stays within unless told otherwise, in bytes.
-inline constexpr std::uint64_t default_memory_budget = 6'700'000'000;
-
 /// How a plan's layers are cut into blocks, and what that takes.
 struct MemoryPlan {
     std::vector<LinearOptions> options;  ///< [layer]

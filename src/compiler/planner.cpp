@@ -1,0 +1,139 @@
+#include "compiler/planner.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cmath>
+
+#include "base/error.hpp"
+#include "io/residues.hpp"
+#include "plan/layout.hpp"
+#include "tensor/cost_model.hpp"
+
+namespace obscura::compiler {
+namespace {
+
+/// More keys than this are more trouble than they save.
+constexpr std::uint64_t most_key_bytes = 2'000'000'000;
+
+/// Layers, levels and keys of a plan without weights: enough to know what it will take.
+plan::Plan outline(const plan::RealNetwork& network, const Design& design) {
+    plan::Plan plan;
+    plan.parameters = design.parameters;
+    plan.run_length = design.run_length;
+    plan.input = network.input;
+    for (std::size_t i = 0; i < network.layers.size(); ++i) {
+        const plan::RealLayer& real = network.layers[i];
+        plan::Layer layer;
+        layer.name = real.name;
+        layer.finish = real.finish;
+        layer.out_channels = real.out_channels;
+        layer.height = real.height;
+        layer.width = real.width;
+        layer.level = design.levels.layers[i];
+        layer.merged_run = design.merging.layers[i];
+        for (const auto& operand : real.operands)
+            layer.operands.push_back({operand.source, operand.channels, operand.stride, operand.taps, {}});
+        plan.layers.push_back(std::move(layer));
+    }
+    split_operands(plan, design.merging, design.levels.operands);
+    for (const auto& layer : plan.layers)
+        if (layer.finish == plan::Finish::square)
+            plan.relinearisation_level = std::max(plan.relinearisation_level, layer.output_level());
+    plan.rotation_keys = plan::required_rotations(plan);
+    return plan;
+}
+
+std::uint64_t key_bytes(const plan::Plan& plan) {
+    const ckks::Parameters parameters(plan.parameters);
+    const auto bytes = [&](int level) {
+        return static_cast<std::uint64_t>(parameters.digits(level) * (level + parameters.special_limbs())) *
+               io::packed_bytes(parameters.degree());
+    };
+    std::uint64_t sum = bytes(plan.relinearisation_level);
+    for (const auto& key : plan.rotation_keys) sum += bytes(key.level);
+    return sum;
+}
+
+Design design_for(const plan::RealNetwork& network, int run_length, const CompileOptions& options) {
+    Design result;
+    result.run_length = run_length;
+    result.merging = choose_merging(network, run_length, options.merge_tiles);
+    result.levels = assign_levels(network, result.merging);
+    const int tiles = network.input.height * network.input.width / std::max(1, run_length);
+    result.parameters = choose_parameters(result.levels, tiles, options);
+    return result;
+}
+
+plan::Alternative weigh(const plan::RealNetwork& network, const Design& design, const CompileOptions& options) {
+    const plan::Plan plan = outline(network, design);
+    const auto memory = tensor::plan_memory(plan, residue_bytes(options), options.rates.threads);
+    plan::Alternative result;
+    result.run_length = design.run_length;
+    result.batch = plan.batch();
+    result.memory_bytes = memory.peak() * tensor::limb_bytes(plan);
+    result.key_bytes = key_bytes(plan);
+    for (const auto& cost : tensor::layer_costs(plan, memory, options.rates)) result.seconds += cost.seconds();
+    return result;
+}
+
+std::string describe(const plan::Alternative& a) {
+    return fmt::format("runs of {}: {} images at once, {:.2f} GB, {:.0f} MB of keys, {:.1f} s", a.run_length, a.batch,
+                       static_cast<double>(a.memory_bytes + process_bytes) / 1e9,
+                       static_cast<double>(a.key_bytes) / 1e6, a.seconds);
+}
+
+}  // namespace
+
+std::uint64_t residue_bytes(const CompileOptions& options) {
+    return options.memory_bytes - std::min(options.memory_bytes, process_bytes);
+}
+
+Design design(const plan::RealNetwork& network, const CompileOptions& options) {
+    if (options.run_length != 0 || options.batch == 0) {
+        Design fixed = design_for(network, options.run_length != 0 ? options.run_length : network.input.width, options);
+        fixed.alternatives.push_back(weigh(network, fixed, options));
+        return fixed;
+    }
+    const int pixels = network.input.height * network.input.width;
+    std::vector<Design> designs;
+    std::vector<plan::Alternative> alternatives;
+    std::string refused;
+    for (int run = 1; run <= pixels; run *= 2) {
+        if (pixels % run != 0) break;
+        try {
+            Design candidate = design_for(network, run, options);
+            const auto alternative = weigh(network, candidate, options);
+            if (alternative.key_bytes > most_key_bytes) continue;
+            designs.push_back(std::move(candidate));
+            alternatives.push_back(alternative);
+            // twice the run length takes twice the memory
+            if (alternative.memory_bytes > 4 * residue_bytes(options)) break;
+        } catch (const Error& error) {
+            refused = error.what();
+        }
+    }
+    if (designs.empty()) throw Error(ErrorCode::unsupported, "no layout can run this network: " + refused);
+    const auto total = [&](const plan::Alternative& a) {
+        return a.seconds * std::ceil(static_cast<double>(options.batch) / a.batch);
+    };
+    const auto fits = [&](const plan::Alternative& a) { return a.memory_bytes <= residue_bytes(options); };
+    std::size_t best = alternatives.size();
+    for (std::size_t i = 0; i < alternatives.size(); ++i)
+        if (fits(alternatives[i]) &&
+            (best == alternatives.size() || total(alternatives[i]) < total(alternatives[best])))
+            best = i;
+    if (best == alternatives.size()) {
+        const auto least = std::min_element(alternatives.begin(), alternatives.end(), [](const auto& a, const auto& b) {
+            return a.memory_bytes < b.memory_bytes;
+        });
+        throw Error(ErrorCode::resource,
+                    fmt::format("{:.2f} GB are not enough for any layout of this network; the least is\n  {}",
+                                static_cast<double>(options.memory_bytes) / 1e9, describe(*least)));
+    }
+    Design chosen = std::move(designs[best]);
+    chosen.alternatives = std::move(alternatives);
+    return chosen;
+}
+
+}  // namespace obscura::compiler

@@ -1,0 +1,32 @@
+#pragma once
+
+#include "compiler/compile.hpp"
+#include "compiler/merging.hpp"
+#include "compiler/parameter_choice.hpp"
+#include "plan/real_network.hpp"
+
+/// Chooses the layout: from the number of images and the memory there is, by the memory model and the cost model.
+namespace obscura::compiler {
+
+/// A layout of a network, and all that follows from it before any weight is quantised.
+struct Design {
+    int run_length = 0;
+    Merging merging;
+    Levels levels;
+    ckks::ParametersLiteral parameters;
+    std::vector<plan::Alternative> alternatives;  ///< every layout that can run the network, by increasing batch
+};
+
+/// The design that needs the least time for `options.batch` images, in as many groups as that takes, within
+/// `options.memory_bytes`; with options.run_length, that one. Without either, a row a tile.
+/// Throws Error(resource) if none fits the memory, saying what the least is; what choose_merging, assign_levels and
+/// choose_parameters throw if no layout can run the network at all.
+Design design(const plan::RealNetwork& network, const CompileOptions& options);
+
+/// What options.memory_bytes leaves for residues.
+std::uint64_t residue_bytes(const CompileOptions& options);
+
+/// Memory that a server process takes besides residues, in bytes: program, tables, buffers.
+inline constexpr std::uint64_t process_bytes = 64'000'000;
+
+}  // namespace obscura::compiler
