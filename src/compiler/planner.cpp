@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <optional>
 
 #include "base/error.hpp"
 #include "io/residues.hpp"
@@ -90,15 +91,15 @@ std::uint64_t residue_bytes(const CompileOptions& options) {
 }
 
 Design design(const plan::RealNetwork& network, const CompileOptions& options) {
-    if (options.run_length != 0 || options.batch == 0) {
-        Design fixed = design_for(network, options.run_length != 0 ? options.run_length : network.input.width, options);
+    if (options.run_length != 0) {
+        Design fixed = design_for(network, options.run_length, options);
         fixed.alternatives.push_back(weigh(network, fixed, options));
         return fixed;
     }
     const int pixels = network.input.height * network.input.width;
     std::vector<Design> designs;
     std::vector<plan::Alternative> alternatives;
-    std::string refused;
+    std::optional<Error> refused;
     for (int run = 1; run <= pixels; run *= 2) {
         if (pixels % run != 0) break;
         try {
@@ -110,11 +111,15 @@ Design design(const plan::RealNetwork& network, const CompileOptions& options) {
             // twice the run length takes twice the memory
             if (alternative.memory_bytes > 4 * residue_bytes(options)) break;
         } catch (const Error& error) {
-            refused = error.what();
+            refused = error;
         }
     }
-    if (designs.empty()) throw Error(ErrorCode::unsupported, "no layout can run this network: " + refused);
+    if (designs.empty()) {
+        if (!refused) throw Error(ErrorCode::unsupported, fmt::format("no layout can run this network: the rotation keys of each would take more than {:.1f} GB", most_key_bytes / 1e9));
+        throw Error(refused->code(), fmt::format("no layout can run this network: {}", refused->what()));
+    }
     const auto total = [&](const plan::Alternative& a) {
+        if (options.batch == 0) return a.seconds / a.batch;
         return a.seconds * std::ceil(static_cast<double>(options.batch) / a.batch);
     };
     const auto fits = [&](const plan::Alternative& a) { return a.memory_bytes <= residue_bytes(options); };

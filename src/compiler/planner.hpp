@@ -18,7 +18,7 @@ struct Design {
 };
 
 /// The design that needs the least time for `options.batch` images, in as many groups as that takes, within
-/// `options.memory_bytes`; with options.run_length, that one. Without either, a row a tile.
+/// `options.memory_bytes`; without a batch, the least time an image. With options.run_length, that one.
 /// Throws Error(resource) if none fits the memory, saying what the least is; what choose_merging, assign_levels and
 /// choose_parameters throw if no layout can run the network at all.
 Design design(const plan::RealNetwork& network, const CompileOptions& options);

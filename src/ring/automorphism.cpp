@@ -3,6 +3,31 @@
 #include <algorithm>
 
 namespace obscura::ring {
+namespace {
+
+/// Fills the strands of `a` if every part of a chunk is made of `strands` parts in turn.
+bool follow_pattern(const std::vector<u32>& source, u32 chunk, u32 strands, Automorphism& a) {
+    const u32 part = chunk / strands;
+    if (strands > 1 && part < 16) return false;  // tiny rings
+    std::vector<u32> parts, lanes;
+    for (u32 begin = 0; begin < source.size(); begin += part)
+        for (u32 i = 0; i < strands; ++i) {
+            parts.push_back(source[begin + i] / part * part);
+            lanes.push_back(source[begin + i] % part);
+            if (lanes.back() >= strands) return false;
+        }
+    for (u32 p = 0; p < source.size(); ++p) {
+        const u32 at = p / part * strands + p % strands;
+        if (source[p] != parts[at] + p % part - p % strands + lanes[at]) return false;
+    }
+    a.strands = strands;
+    a.part = part;
+    a.part_source = std::move(parts);
+    a.lane_source = std::move(lanes);
+    return true;
+}
+
+}  // namespace
 
 Automorphism make_automorphism(int log_degree, int step) {
     const u32 n = 1u << log_degree;
@@ -16,24 +41,18 @@ Automorphism make_automorphism(int log_degree, int step) {
     std::vector<u32> source(n);
     for (u32 leaf = 0; leaf < n; ++leaf)
         source[leaf_position(leaf, log_degree)] = position_of[exponent[leaf] * g % (4ull * n) / 4];
-    const u32 chunk = n / order_chunks;
-    bool whole_chunks = true;
-    for (u32 p = 0; p < n && whole_chunks; ++p)
-        whole_chunks = source[p] == source[p / chunk * chunk] + p % chunk && source[p] % chunk == p % chunk;
-    if (whole_chunks)
-        for (u32 c = 0; c < order_chunks; ++c) a.chunk_source.push_back(source[c * chunk] / chunk);
-    else
-        a.word_source = std::move(source);
+    for (u32 strands = 1; strands <= Automorphism::most_strands; strands *= 2)
+        if (follow_pattern(source, n / order_chunks, strands, a)) return a;
+    a.word_source = std::move(source);
     return a;
 }
 
 void apply(const Automorphism& automorphism, int log_degree, const u32* operand, u32* out) {
     const std::size_t n = std::size_t{1} << log_degree, chunk = n / order_chunks;
-    if (automorphism.chunked())
-        for (std::size_t c = 0; c < order_chunks; ++c)
-            std::copy_n(operand + automorphism.chunk_source[c] * chunk, chunk, out + c * chunk);
-    else
-        for (std::size_t i = 0; i < n; ++i) out[i] = operand[automorphism.word_source[i]];
+    for (std::size_t begin = 0; begin < n; begin += chunk) {
+        const u32* from = automorphism.gather(default_kernels(), operand, begin, chunk, out + begin);
+        if (from != out + begin) std::copy_n(from, chunk, out + begin);
+    }
 }
 
 }  // namespace obscura::ring

@@ -1,5 +1,7 @@
 #pragma once
 
+#include <algorithm>
+#include <array>
 #include <vector>
 
 #include "ring/kernels/kernels.hpp"
@@ -8,19 +10,33 @@ namespace obscura::ring {
 
 /// The automorphism Y -> Y^(5^step), which rotates the slots by `step`: slot j of the result is slot j + step of the
 /// operand. In evaluation order it permutes words: result[n] = operand[source[n]]. For steps that are multiples of N/32
-/// it permutes whole chunks of N/256 words.
+/// it permutes whole chunks of N/256 words; for multiples of N/64, N/128 and N/256 the words of every half, quarter or
+/// eighth of a chunk come from as many of 2, 4 or 8 chunks in turn.
 struct Automorphism {
+    static constexpr u32 most_strands = 8;
     int step = 0;
-    std::vector<u32> chunk_source;  ///< [order_chunks]; empty if the step does not move whole chunks
-    std::vector<u32> word_source;   ///< [N]; empty if chunk_source is there
-
-    bool chunked() const { return !chunk_source.empty(); }
+    std::size_t strands = 0;       ///< 1, 2, 4 or 8; 0: no such pattern
+    std::size_t part = 0;          ///< words of a part: N/256 / strands
+    std::vector<u32> part_source;  ///< [N/part][strands] first word of the part that a strand comes from
+    std::vector<u32> lane_source;  ///< [N/part][strands] place in its group of `strands` words, see interleave
+    std::vector<u32> word_source;  ///< [N]; empty if there is a pattern
     /// The `count` words of the permuted `operand` from position `begin` on, which must lie in one chunk of N/256
     /// words: a pointer into `operand` where possible, else `scratch` filled.
     const u32* gather(const Kernels& kernels, const u32* operand, std::size_t begin, std::size_t count,
-                      std::size_t chunk, u32* scratch) const {
-        if (chunked()) return operand + chunk_source[begin / chunk] * chunk + begin % chunk;
-        kernels.gather(operand, word_source.data() + begin, scratch, count);
+                      u32* scratch) const {
+        if (strands == 1) return operand + part_source[begin / part] + begin % part;
+        if (strands == 0) {
+            kernels.gather(operand, word_source.data() + begin, scratch, count);
+            return scratch;
+        }
+        for (std::size_t done = 0; done < count;) {
+            const std::size_t from = begin + done, at = from / part * strands,
+                              some = std::min(count - done, part - from % part);
+            std::array<const u32*, most_strands> rows;
+            for (std::size_t i = 0; i < strands; ++i) rows[i] = operand + part_source[at + i] + from % part;
+            kernels.interleave(rows.data(), lane_source.data() + at, strands, scratch + done, some);
+            done += some;
+        }
         return scratch;
     }
 };

@@ -172,8 +172,7 @@ void LinearEngine::pack_panel(const Block& block, const Panel& panel, std::size_
     const bool is_chain = t < context_.levels();
     const auto digits = static_cast<std::size_t>(context_.parameters().digits(block.level));
     const std::size_t own = limb / static_cast<std::size_t>(context_.parameters().digit_limbs());
-    const std::size_t chunk = context_.degree() / ring::order_chunks, piece = block.piece,
-                      stride = std::max<std::size_t>(piece, 16);
+    const std::size_t piece = block.piece, stride = std::max<std::size_t>(piece, 16);
     const ring::Factor special_product = ring::make_factor(context_.special_product(t), m.q);
     const auto& column = block.columns[panel.column];
     const int channels = block.channels(column);
@@ -198,13 +197,12 @@ void LinearEngine::pack_panel(const Block& block, const Panel& panel, std::size_
             std::array<const u32*, ring::max_inner_digits> d_ptr, b_ptr, a_ptr;
             for (std::size_t d = 0; d < digits; ++d) {
                 d_ptr[d] = rotation.automorphism.gather(k, raised[d * targets.size() + target].get(), begin, piece,
-                                                        chunk, scratch.gathered.data() + d * stride);
+                                                        scratch.gathered.data() + d * stride);
                 b_ptr[d] = rotation.key.b[d][limb] + begin;
                 a_ptr[d] = rotation.key.a[d][limb] + begin;
             }
             if (c0 != nullptr)
-                c0 =
-                    rotation.automorphism.gather(k, c0, begin, piece, chunk, scratch.gathered.data() + digits * stride);
+                c0 = rotation.automorphism.gather(k, c0, begin, piece, scratch.gathered.data() + digits * stride);
             k.inner_product(m, d_ptr.data(), b_ptr.data(), a_ptr.data(), static_cast<int>(digits), c0, nullptr, m.r,
                             out0, out1, piece);
             rows[0][at] = out0;

@@ -40,17 +40,15 @@ TEST(ThreadPool, OneWorkerRunsOneIndexAtATime) {
 TEST(ThreadPool, ExceptionsArriveAndThePoolStaysUsable) {
     ThreadPool pool(3);
     for (int round = 0; round < 20; ++round) {
-        std::atomic<int> ran = 0;
+        constexpr std::int64_t endless = std::int64_t{1} << 60;  // only a loop that ends early returns at all
         try {
-            pool.parallel_for(100000, [&](std::int64_t i, int) {
-                ++ran;
+            pool.parallel_for(endless, [&](std::int64_t i, int) {
                 if (i == 10) throw std::runtime_error("index " + std::to_string(i));
             });
             FAIL() << "no exception";
         } catch (const std::runtime_error& e) {
             EXPECT_STREQ(e.what(), "index 10");
         }
-        EXPECT_LT(ran, 100000) << "the loop did not end early";
         std::atomic<int> after = 0;
         pool.parallel_for(50, [&](std::int64_t, int) { ++after; });
         EXPECT_EQ(after, 50);

@@ -101,7 +101,7 @@ class WholeJob(unittest.TestCase):
         cls.addClassCleanup(shutil.rmtree, cls.folder)
         write_npy(cls.folder / "x.npy", (IMAGES, 8, 8, 2), random.Random(1).randbytes(IMAGES * 128))
         write_npy(cls.folder / "y.npy", (IMAGES,), bytes(IMAGES))
-        cls.ok("compile", NETWORK, "-o", "net.plan", "--calibrate", "x.npy", "--log-degree", 10, "--insecure-for-tests",
+        cls.ok("compile", NETWORK, "-o", "net.plan", "--calibrate", "x.npy", "--log-degree", 10, "--insecure-for-tests", "--run-length", 8,
                "--name", "toy", "--json", "compile.json")
         cls.ok("keygen", "net.plan", "--secret", "secret.key", "--evaluation", "evaluation.keys", "--json", "keygen.json")
         cls.ok("encrypt", "net.plan", "--secret", "secret.key", "--images", "x.npy", "-o", "request.ct")
@@ -209,7 +209,7 @@ class WholeJob(unittest.TestCase):
             self.assertFalse((self.folder / "refused.ct").exists())
 
     def test_files_of_another_plan_or_key_are_status_4(self):
-        self.ok("compile", NETWORK, "-o", "other.plan", "--calibrate", "x.npy", "--log-degree", 10, "--insecure-for-tests",
+        self.ok("compile", NETWORK, "-o", "other.plan", "--calibrate", "x.npy", "--log-degree", 10, "--insecure-for-tests", "--run-length", 8,
                 "--name", "another")
         self.expect(4, "", "infer", "other.plan", "--evaluation", "evaluation.keys", "--request", "request.ct", "-o", "refused.ct")
         self.ok("keygen", "net.plan", "--secret", "second.key", "--evaluation", "second.keys")

@@ -30,6 +30,7 @@ CompileOptions toy_options() {
     options.log_degree = 10;
     options.insecure_for_tests = true;
     options.threads = 2;
+    options.run_length = 8;  // rows
     return options;
 }
 

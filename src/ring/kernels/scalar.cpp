@@ -108,6 +108,10 @@ void add(u32 q, const u32* a, const u32* b, u32* out, std::size_t count) {
     for (std::size_t i = 0; i < count; ++i) out[i] = add_mod(a[i], b[i], q);
 }
 
+void interleave(const u32* const* rows, const u32* lane, std::size_t count, u32* out, std::size_t size) {
+    for (std::size_t n = 0; n < size; ++n) out[n] = rows[n % count][n - n % count + lane[n % count]];
+}
+
 void gather(const u32* a, const u32* index, u32* out, std::size_t count) {
     for (std::size_t i = 0; i < count; ++i) out[i] = a[index[i]];
 }
@@ -210,6 +214,7 @@ const Kernels& scalar_kernels() {
                                  scale_centred,
                                  scale,
                                  add,
+                                 interleave,
                                  gather,
                                  multiply,
                                  square,

@@ -18,6 +18,7 @@ constexpr Kernels vector_kernels(const char* name) {
             scale_centred,
             scale,
             add_rows,
+            interleave,
             gather,
             multiply,
             square,

@@ -1,0 +1,71 @@
+#include "compiler/planner.hpp"
+
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <cmath>
+
+#include "compiler/compile.hpp"
+#include "compiler/onnx_fixture.hpp"
+#include "io/scratch.hpp"
+
+namespace obscura::compiler {
+namespace {
+
+using obscura::testing::expect_error;
+
+plan::Plan planned(int batch, std::uint64_t memory_bytes) {
+    CompileOptions options;
+    options.log_degree = 10;
+    options.insecure_for_tests = true;
+    options.threads = 2;
+    options.batch = batch;
+    options.memory_bytes = memory_bytes;
+    const auto model = testing::model_path("tiny-resnet");
+    return compile(model, testing::images(testing::expected("tiny-resnet"), 8, 8, 2), options);
+}
+
+constexpr std::uint64_t plenty = 2'000'000'000;
+
+const plan::Alternative& chosen(const plan::Plan& plan) {
+    return *std::find_if(plan.alternatives.begin(), plan.alternatives.end(),
+                         [&](const auto& a) { return a.run_length == plan.run_length; });
+}
+
+double seconds_for(const plan::Alternative& layout, int batch) {
+    return batch == 0 ? layout.seconds / layout.batch : layout.seconds * std::ceil(static_cast<double>(batch) / layout.batch);
+}
+
+TEST(Planner, TakesTheLeastTimeForTheBatch) {
+    for (const int batch : {0, 1, 16, 17, 100, 128, 1000}) {
+        const plan::Plan plan = planned(batch, plenty);
+        ASSERT_GT(plan.alternatives.size(), 4U);
+        for (const auto& other : plan.alternatives)
+            EXPECT_LE(seconds_for(chosen(plan), batch), seconds_for(other, batch))
+                << "batch " << batch << ": chose runs of " << plan.run_length << ", not " << other.run_length;
+    }
+    EXPECT_LT(planned(1, plenty).run_length, planned(0, plenty).run_length) << "latency wants short runs, throughput long ones";
+}
+
+TEST(Planner, StaysWithinTheMemory) {
+    const plan::Plan free = planned(0, plenty);
+    std::uint64_t least = plenty;
+    for (const auto& a : free.alternatives) least = std::min(least, a.memory_bytes);
+    ASSERT_LT(least, chosen(free).memory_bytes);
+    const std::uint64_t tight = process_bytes + chosen(free).memory_bytes - 1;
+    const plan::Plan plan = planned(0, tight);
+    EXPECT_LE(chosen(plan).memory_bytes, tight - process_bytes);
+    EXPECT_EQ(plan.memory_bytes, tight - process_bytes);
+    expect_error(ErrorCode::resource, "the least is", [&] { planned(0, process_bytes + least / 100); });
+}
+
+TEST(Planner, TellsWhyNoLayoutFits) {
+    CompileOptions options;
+    options.log_degree = 10;  // secure for no modulus
+    const auto model = testing::model_path("tiny-resnet");
+    expect_error(ErrorCode::security, "not secure",
+                 [&] { compile(model, testing::images(testing::expected("tiny-resnet"), 8, 8, 2), options); });
+}
+
+}  // namespace
+}  // namespace obscura::compiler
