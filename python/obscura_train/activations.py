@@ -83,13 +83,16 @@ class Hermite(Quadratic):
         return [(norm.running_var + norm.eps).sqrt() for norm in (self.linear_norm, self.square_norm)]
 
     def coefficients(self):
+        a, b, c = self.running_coefficients()
+        return self.gain * a, self.gain * b, self.gain * c + self.offset
+
+    def running_coefficients(self):
+        """(a, b, c) for gain 1 and offset 0; no parameter moves them."""
         h0, h1, h2 = HERMITE_RELU
         linear_deviation, square_deviation = self._deviations()
-        a = self.gain * h2 / (math.sqrt(2) * square_deviation)
-        b = self.gain * h1 / linear_deviation
         square_mean = 1 / math.sqrt(2) + self.square_norm.running_mean
         constant = h0 - h1 * self.linear_norm.running_mean / linear_deviation - h2 * square_mean / square_deviation
-        return a, b, self.gain * constant + self.offset
+        return h2 / (math.sqrt(2) * square_deviation), h1 / linear_deviation, constant
 
     def spread(self):
         return self.linear_norm.running_mean, self._deviations()[0]

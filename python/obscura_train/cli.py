@@ -14,9 +14,10 @@ from .padding import PADDINGS
 HELP = {
     "epochs": "epochs with batch statistics", "frozen_epochs": "final epochs with frozen statistics", "warmup_epochs": "epochs from ReLU to quadratic",
     "schedule": "cosine, one-cycle or constant", "penalty": "weight of the range penalty", "limit": "penalise peaks beyond this multiple of rms",
-    "clamp": "cut values at this multiple of rms while training", "stress": "stress images added to each batch", "noise": "noise added to each value to be squared, in rms",
+    "clamp": "cut values at this multiple of rms while training", "stress": "stress images added to each batch", "replay": "images with the largest peaks so far added to each batch of the frozen epochs", "noise": "noise added to each value to be squared, in rms",
     "distill": "weight of the teacher's answer", "validation": "training images held out for choices", "side": "pixels of an image's side", "threads": "CPU threads, 0 for all",
-    "ema": "decay of the weight average", "gradient_clip": "largest norm of the gradient", "learning_rate": "peak learning rate",
+    "clusters": "values that the convolutions' weights share, 0 for no clustering; start from a trained network", "cluster_per": "who shares them: model, layer or slice",
+    "compiled": "train through compiled kernels, twice as fast on a CPU; needs a C++ compiler", "ema": "decay of the weight average", "gradient_clip": "largest norm of the gradient", "learning_rate": "peak learning rate",
 }
 
 
@@ -50,6 +51,7 @@ def make_parser() -> argparse.ArgumentParser:
     train.add_argument("--padding", choices=PADDINGS, default="raster")
     train.add_argument("--width", type=int, default=1, help="multiplies every channel count")
     train.add_argument("--start", help="checkpoint to start from (its network wins over the options above)")
+    train.add_argument("--members", type=int, default=1, help="train so many networks with different seeds, each in its own folder of --out, as an ensemble")
     train.add_argument("--teacher", help="checkpoint to distil from; give --distill too")
     _add_training(train)
     convert = commands_.add_parser("convert", help="turn a trained ReLU network into a quadratic one, distilled from it")
@@ -61,8 +63,8 @@ def make_parser() -> argparse.ArgumentParser:
     export.add_argument("checkpoint", nargs="+")
     export.add_argument("--out", required=True)
     export.add_argument("--side", type=int, default=32)
-    evaluation = commands_.add_parser("evaluate", help="accuracy and worst peak on labelled images")
-    evaluation.add_argument("checkpoint")
+    evaluation = commands_.add_parser("evaluate", help="accuracy and worst peak on labelled images; several checkpoints also as an ensemble")
+    evaluation.add_argument("checkpoint", nargs="+")
     _add_images(evaluation)
     stress = commands_.add_parser("stress", help="peaks over real, rolled, synthetic and gradient-sought images")
     stress.add_argument("checkpoint")
@@ -71,6 +73,15 @@ def make_parser() -> argparse.ArgumentParser:
     stress.add_argument("--adversarial", type=int, default=100, help="images sought by gradient ascent")
     stress.add_argument("--seed", type=int, default=1)
     stress.add_argument("--card", help="also write a model card (Markdown) here")
+    study = commands_.add_parser("study", help="accuracy at fewer bits of weight and at the noise of encryption: a table and a plot")
+    study.add_argument("checkpoint")
+    study.add_argument("--data", required=True, help="training images; the validation part is judged on")
+    study.add_argument("--side", type=int, default=32)
+    study.add_argument("--validation", type=int, default=3000, help="as in training")
+    study.add_argument("--count", type=int, default=1000, help="validation images to use, 0 for all")
+    study.add_argument("--program", help="the obscura program, to compile and simulate as well; give --model too")
+    study.add_argument("--model", help="the network's ONNX file")
+    study.add_argument("--out", required=True, help="Markdown file to write; the plot goes beside it")
     mosaic = commands_.add_parser("mosaic", help="pack labelled images into one lossless WebP")
     _add_images(mosaic)
     mosaic.add_argument("--out", required=True)
@@ -87,7 +98,8 @@ def main(argv: list[str] | None = None) -> int:
             options = TrainOptions(**{field.name: getattr(arguments, field.name) for field in fields(TrainOptions)})
             (commands.run_training if arguments.command == "train" else commands.run_conversion)(arguments, options)
         else:
-            {"export": commands.run_export, "evaluate": commands.run_evaluation, "stress": commands.run_stress, "mosaic": commands.run_mosaic}[arguments.command](arguments)
+            {"export": commands.run_export, "evaluate": commands.run_evaluation, "stress": commands.run_stress, "study": commands.run_quantisation_study,
+             "mosaic": commands.run_mosaic}[arguments.command](arguments)
     except UserError as error:
         print(f"obscura_train: {error}", file=sys.stderr)
         return 1

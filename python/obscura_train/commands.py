@@ -1,6 +1,7 @@
 """What each command does, once its options are known."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import torch
@@ -9,28 +10,48 @@ from .checkpoint import load_network, read_checkpoint
 from .convert import convert_network
 from .data import ImageSet, read_images, split_validation, write_mosaic
 from .errors import UserError
-from .evaluation import calibrated_control, evaluate
+from .evaluation import CALIBRATION_IMAGES, calibrated_control, ensemble_accuracy, evaluate
 from .export import export_onnx
+from .fast import FastResNet
 from .model_card import write_card
 from .networks import NetworkSpec, build
 from .options import TrainOptions
 from .stress import report_lines, stress_report
+from .study import run_study
+from .study_report import write_study
 from .trainer import Trainer
 
 
 def run_training(arguments, options: TrainOptions) -> None:
     images = read_images(arguments.data, "train", options.side)
     training, validation = split_validation(images, options.validation)
-    torch.manual_seed(options.seed)
+    teacher = load_network(arguments.teacher)[1] if arguments.teacher else None
+    if arguments.members == 1:
+        _train(*_start_network(arguments, images, training, options.seed), training, validation, options, Path(arguments.out), arguments.resume, teacher)
+        return
+    if arguments.members < 1 or arguments.start:
+        raise UserError(f"--members {arguments.members}{' with --start' if arguments.start else ''}: an ensemble has at least one member, and each starts from its own random weights")
+    networks = []
+    for seed in range(options.seed, options.seed + arguments.members):
+        folder = Path(arguments.out) / f"seed-{seed}"
+        resume = arguments.resume and (folder / "last.pt").is_file()  # later members may not have begun
+        _train(*_start_network(arguments, images, training, seed), training, validation, replace(options, seed=seed), folder, resume, teacher)
+        networks.append(load_network(folder / "best.pt")[1])
+    print(f"ensemble of {len(networks)}: accuracy {ensemble_accuracy(networks, validation.planes(), validation.labels):.2f}% on validation; "
+          f"`export {Path(arguments.out) / 'seed-*/best.pt'}` writes it as one file")
+
+
+def _start_network(arguments, images: ImageSet, training: ImageSet, seed: int):
+    """(spec, network) that training starts from."""
+    torch.manual_seed(seed)
     if arguments.start:
         spec, network, _ = load_network(arguments.start)
         _check_classes(spec, images)
-    else:
-        spec = NetworkSpec(arguments.network, images.class_count(), arguments.activation, arguments.padding, arguments.width)
-        network = build(spec)
-        network.pixels.fit(training.planes())
-    teacher = load_network(arguments.teacher)[1] if arguments.teacher else None
-    _train(spec, network, training, validation, options, arguments, teacher)
+        return spec, network
+    spec = NetworkSpec(arguments.network, images.class_count(), arguments.activation, arguments.padding, arguments.width)
+    network = build(spec)
+    network.pixels.fit(training.planes())
+    return spec, network
 
 
 def run_conversion(arguments, options: TrainOptions) -> None:
@@ -40,17 +61,18 @@ def run_conversion(arguments, options: TrainOptions) -> None:
     _check_classes(old_spec, images)
     torch.manual_seed(options.seed)
     spec, network = convert_network(old_spec, teacher, arguments.activation, arguments.padding)
-    _train(spec, network, training, validation, options, arguments, teacher)
+    _train(spec, network, training, validation, options, Path(arguments.out), arguments.resume, teacher)
 
 
-def _train(spec, network, training, validation, options, arguments, teacher) -> None:
+def _train(spec, network, training, validation, options, folder: Path, resume: bool, teacher) -> None:
     if options.threads:
         torch.set_num_threads(options.threads)
     torch.set_flush_denormal(True)  # squares of small numbers: denormals cost a hundred times more
-    folder = Path(arguments.out)
+    if options.compiled and not FastResNet.supports(network):
+        print("--compiled has kernels for ResNets with Hermite activations and raster padding on a CPU; this network trains without them")
     last = folder / "last.pt"
     trainer = Trainer(spec, network, training, validation, options, folder, teacher)
-    if arguments.resume:
+    if resume:
         trainer.resume(last)
     elif last.exists():
         raise UserError(f"{last} exists: give --resume to go on with that run, or another --out")
@@ -69,13 +91,19 @@ def run_export(arguments) -> None:
 
 
 def run_evaluation(arguments) -> None:
-    spec, network, _ = load_network(arguments.checkpoint)
     images = read_images(arguments.data, arguments.split, arguments.side)
-    _check_classes(spec, images)
-    control = calibrated_control(network, images.planes())
-    result = evaluate(network, control, images.planes(), images.labels)
-    report = {"images": len(images), "accuracy": result.accuracy, "worst_peak": result.worst, "outside": result.outside}
-    _print(report, arguments.json, [f"{len(images):,} images: accuracy {result.accuracy:.2f}%, worst peak {result.worst:.4g} x rms, {result.outside} out of range"])
+    reports, lines, networks = [], [], []
+    for path in arguments.checkpoint:
+        spec, network, _ = load_network(path)
+        _check_classes(spec, images)
+        result = evaluate(network, calibrated_control(network, images.planes()), images.planes(), images.labels)
+        networks.append(network)
+        reports.append({"checkpoint": str(path), "images": len(images), "accuracy": result.accuracy, "worst_peak": result.worst, "outside": result.outside})
+        lines.append(f"{path}: {len(images):,} images: accuracy {result.accuracy:.2f}%, worst peak {result.worst:.4g} x rms, {result.outside} out of range")
+    if len(networks) == 1:
+        return _print(reports[0], arguments.json, lines)
+    accuracy = ensemble_accuracy(networks, images.planes(), images.labels)
+    _print({"members": reports, "accuracy": accuracy}, arguments.json, [*lines, f"together (mean of the logits): accuracy {accuracy:.2f}%"])
 
 
 def run_stress(arguments) -> None:
@@ -92,6 +120,19 @@ def run_stress(arguments) -> None:
         parameters = sum(parameter.numel() for parameter in network.parameters())
         write_card(Path(arguments.card), Path(arguments.card).stem, spec, parameters, {f"{len(images):,} images of {Path(arguments.data).name}": accuracy},
                    report, read_checkpoint(arguments.checkpoint)["run"])
+
+
+def run_quantisation_study(arguments) -> None:
+    if bool(arguments.program) != bool(arguments.model):
+        raise UserError("--program and --model belong together: the obscura program compiles the network's ONNX file")
+    spec, network, _ = load_network(arguments.checkpoint)
+    training, validation = split_validation(read_images(arguments.data, "train", arguments.side), arguments.validation)
+    _check_classes(spec, validation)
+    judged = validation.part(0, min(arguments.count or len(validation), len(validation)))
+    study = run_study(network, calibrated_control(network, training.planes()[:CALIBRATION_IMAGES]), judged, training,
+                      Path(arguments.model) if arguments.model else None, Path(arguments.program) if arguments.program else None)
+    write_study(Path(arguments.out), f"Bits and noise: {Path(arguments.checkpoint).stem}", "validation images, held out of training", study)
+    print(f"{arguments.out}: the table; {Path(arguments.out).with_suffix('.svg')}: the plot")
 
 
 def run_mosaic(arguments) -> None:

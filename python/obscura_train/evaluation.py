@@ -5,6 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
+from .fast import FastResNet
 from .folded import FoldedResNet
 from .range_control import RangeControl
 
@@ -28,18 +29,20 @@ class Evaluation:
         return int((self.peaks > SAFE_PEAK).sum())
 
 
-def fast_form(network, control: RangeControl):
-    """The quickest way to run the network in evaluation mode."""
+def fast_form(network, control: RangeControl, compiled: bool = False):
+    """The quickest way to run the network in evaluation mode; `compiled` allows the kernels of fast/."""
+    if compiled and FastResNet.supports(network):
+        return FastResNet(network, control)
     return FoldedResNet(network, control) if FoldedResNet.supports(network) else network
 
 
 @torch.no_grad()
-def evaluate(network, control: RangeControl, planes: np.ndarray, labels: np.ndarray | None = None, batch: int = 100) -> Evaluation:
+def evaluate(network, control: RangeControl, planes: np.ndarray, labels: np.ndarray | None = None, batch: int = 100, compiled: bool = False) -> Evaluation:
     """planes uint8 [n, 3, H, W].  The control must be this network's; its clamp and noise are off meanwhile."""
-    training, clamping = network.training, control.clamping
+    training, clamping, noise = network.training, control.clamping, control.noise
     network.eval()
-    control.clamping = False
-    forward, device = fast_form(network, control), next(network.parameters()).device
+    control.clamping, control.noise = False, 0.0
+    forward, device = fast_form(network, control, compiled), next(network.parameters()).device
     correct, peaks = 0, []
     for start in range(0, len(planes), batch):
         images = torch.from_numpy(planes[start:start + batch]).to(device).float()
@@ -48,9 +51,20 @@ def evaluate(network, control: RangeControl, planes: np.ndarray, labels: np.ndar
         if labels is not None:
             correct += int((logits.argmax(1).numpy() == labels[start:start + batch]).sum())
     network.train(training)
-    control.clamping = clamping
+    control.clamping, control.noise = clamping, noise
     worst = torch.cat([p.amax(0) if p.numel() else torch.zeros(0) for p in peaks])
     return Evaluation(100 * correct / len(planes) if labels is not None else float("nan"), worst.numpy())
+
+
+@torch.no_grad()
+def ensemble_accuracy(networks: list, planes: np.ndarray, labels: np.ndarray, batch: int = 100) -> float:
+    """Percent of the images that the mean of the networks' logits gives its label."""
+    correct = 0
+    for start in range(0, len(planes), batch):
+        pixels = torch.from_numpy(planes[start:start + batch]).float()
+        logits = sum(network.eval()(pixels) for network in networks)
+        correct += int((logits.argmax(1).numpy() == labels[start:start + batch]).sum())
+    return 100 * correct / len(planes)
 
 
 def calibrated_control(network, planes: np.ndarray) -> RangeControl:

@@ -48,20 +48,23 @@ class BoundedSquare(torch.autograd.Function):
 
 
 class _Wave:
-    """An activation's output a * u + k per channel, with u = v^2 not yet scaled."""
+    """An activation's output a * u + k per channel, with u = v^2 not yet scaled; mean is u's on typical images."""
 
-    def __init__(self, u, a, k):
-        self.u, self.a, self.k = u, a, k
+    def __init__(self, u, a, k, mean):
+        self.u, self.a, self.k, self.mean = u, a, k, mean
 
 
 class FoldedResNet:
     """Runs a ResNet with quadratic activations and raster padding in folded form, watched by its RangeControl.
 
     Peaks go to the control as in the unfolded form; clamping follows the control too.
+    rounding(rows, inputs) -> (rows, excess), if given, stands for a compiler's: rows are the weights that add up to
+    one v, a list of [O, I, k, k] or, for a skip connection, [O]; inputs the mean of each one's u, [I] or [O]; excess
+    [O] is what rounding adds to v on average.
     """
 
-    def __init__(self, network: ResNet, control: RangeControl):
-        self.network, self.control = network, control
+    def __init__(self, network: ResNet, control: RangeControl, rounding=None):
+        self.network, self.control, self.rounding = network, control, rounding
 
     @staticmethod
     def supports(network) -> bool:
@@ -71,7 +74,7 @@ class FoldedResNet:
         """pixels [N, colours, H, W] (0..255) to logits [N, classes]."""
         network = self.network
         ones = torch.ones_like(network.pixels.scale)
-        wave = _Wave(network.pixels(pixels), ones, torch.zeros_like(ones))
+        wave = _Wave(network.pixels(pixels), ones, torch.zeros_like(ones), torch.zeros_like(ones))
         wave = self._activate(network.stem_act, *self._weights(wave, network.stem))
         for block in network.blocks:
             inner = self._activate(block.act1, *self._weights(wave, block.conv1))
@@ -88,20 +91,24 @@ class FoldedResNet:
 
     def _activate(self, activation, wave, conv, weight, constant, block=None, skip=None) -> _Wave:
         a, shift, k = activation.completed_square()
-        bias = constant + shift
+        bias, rows = constant + shift, [weight * wave.a.view(1, -1, 1, 1)]
         if block is not None and block.shortcut is not None:
             _, shortcut, shortcut_weight, shortcut_constant = self._weights(skip, block.shortcut, block.shortcut_norm)
-            shortcut_weight = shortcut_weight * skip.a.view(1, -1, 1, 1)
-            residual, bias = F.conv2d(skip.u, shortcut_weight, stride=shortcut.stride), bias + shortcut_constant
+            rows.append(shortcut_weight * skip.a.view(1, -1, 1, 1))
+            bias = bias + shortcut_constant
         elif block is not None:
+            rows.append(skip.a)
             bias = bias + skip.k
+        if self.rounding is not None:
+            rows, excess = self.rounding(rows, [wave.mean] if skip is None else [wave.mean, skip.mean])
+            bias = bias - excess
         x = raster_pad(wave.u) if weight.shape[-1] == 3 else wave.u
-        v = F.conv2d(x, weight * wave.a.view(1, -1, 1, 1), bias, stride=conv.stride)
+        v = F.conv2d(x, rows[0], bias, stride=conv.stride)
         if block is not None:
-            v = v + residual if block.shortcut is not None else torch.addcmul(v, skip.u, skip.a.view(1, -1, 1, 1))
+            v = v + F.conv2d(skip.u, rows[1], stride=shortcut.stride) if block.shortcut is not None else torch.addcmul(v, skip.u, rows[1].view(1, -1, 1, 1))
         control, rms = self.control, self.control.rms(activation.index)
-        if control.clamping and control.noise:
+        if control.noise:
             v = v + torch.randn_like(v) * (rms * control.noise).view(1, -1, 1, 1)
         u, peaks = BoundedSquare.apply(v, rms, control.limit, control.clamp if control.clamping else torch.inf)
         control.note(peaks)
-        return _Wave(u, a, k)
+        return _Wave(u, a, k, rms.square())

@@ -2,14 +2,17 @@
 
 from dataclasses import asdict, dataclass, fields
 
+from .clustering import GROUPS
 from .errors import UserError
 
 SCHEDULES = ("cosine", "one-cycle", "constant")
+MOST_CLUSTERS = 4096
+SPEED_ONLY = ("threads", "compiled")  # options that do not change what is computed
 
 
 @dataclass
 class TrainOptions:
-    """Stored in every checkpoint; a resumed run must agree in all but `threads`."""
+    """Stored in every checkpoint; a resumed run must agree in all but SPEED_ONLY."""
 
     epochs: int = 40  # with batch statistics
     frozen_epochs: int = 8  # afterwards, with running statistics: training sees the function that inference computes
@@ -27,13 +30,17 @@ class TrainOptions:
     limit: float = 4.5  # multiples of rms(v) where it begins
     clamp: float = 7.0
     stress: int = 6  # stress images added to each batch, for the range penalty only
+    replay: int = 6  # training images with the largest peaks so far added to each batch of the frozen epochs, for the range penalty only
     noise: float = 0.0  # multiples of rms(v)
     distill: float = 0.0  # weight of the teacher's answer against the label's
     temperature: float = 4.0
+    clusters: int = 0  # values that the weights of a group share; 0: every weight its own
+    cluster_per: str = "layer"  # what a group is: model, layer or slice
     validation: int = 3000
     side: int = 32
     seed: int = 1
     threads: int = 0  # 0: as PyTorch likes
+    compiled: bool = False  # train through the kernels in fast/, which need a C++ compiler
 
     def __post_init__(self):
         if self.schedule not in SCHEDULES:
@@ -45,6 +52,8 @@ class TrainOptions:
                 raise UserError(f"--{name.replace('_', '-')} is {getattr(self, name)}; it must be positive")
         if not (0 <= self.ema < 1 and 0 <= self.distill <= 1 and 0 <= self.label_smoothing < 1):
             raise UserError(f"ema {self.ema}, label smoothing {self.label_smoothing}: must be in [0, 1); distill {self.distill}: in [0, 1]")
+        if self.cluster_per not in GROUPS or self.clusters not in (0, *range(2, MOST_CLUSTERS + 1)):
+            raise UserError(f"--clusters {self.clusters} --cluster-per {self.cluster_per}: need 0 or 2 to {MOST_CLUSTERS}, per {', '.join(GROUPS)}")
         if self.clamp <= self.limit:
             raise UserError(f"--clamp {self.clamp} must lie beyond --limit {self.limit}")
 
@@ -55,4 +64,4 @@ class TrainOptions:
     def differences(self, other: "TrainOptions") -> list[str]:
         """'name: mine -> other's', for every option that changes the run."""
         mine, theirs = asdict(self), asdict(other)
-        return [f"{f.name}: {mine[f.name]} -> {theirs[f.name]}" for f in fields(self) if f.name != "threads" and mine[f.name] != theirs[f.name]]
+        return [f"{f.name}: {mine[f.name]} -> {theirs[f.name]}" for f in fields(self) if f.name not in SPEED_ONLY and mine[f.name] != theirs[f.name]]

@@ -18,7 +18,7 @@ class RangeControl:
     """Watches the quadratic activations of one network.  Unit: each channel's rms of v on typical images.
 
     limit: the penalty starts here.  clamp: values are cut here while `clamping` is on.
-    noise: deviation of the noise added to v while clamping (models the error of the encrypted computation).
+    noise: deviation of the noise added to v (models the error of the encrypted computation).
     """
 
     def __init__(self, network: torch.nn.Module, limit: float = 4.5, clamp: float = 7.0, noise: float = 0.0):
@@ -39,16 +39,17 @@ class RangeControl:
         return self.activations[index].expected_rms() if measured is None else measured
 
     def watch(self, activation: Quadratic, z: torch.Tensor) -> torch.Tensor:
-        """Note each image's peak; return z [N, C, H, W], clamped and with noise while `clamping` is on."""
+        """Note each image's peak; return z [N, C, H, W], with noise, and clamped while `clamping` is on."""
         rms = self.rms(activation.index).view(1, -1, 1, 1)
         shift = activation.completed_square()[1].view(1, -1, 1, 1)
         v = z + shift
         self.note(((v.abs() / rms).nan_to_num(nan=torch.inf)).amax((1, 2, 3)))
         if self._measured is not None:
             self._measured.append(v.square().mean((0, 2, 3)).sqrt())
-        if not self.clamping:
+        if not (self.clamping or self.noise):
             return z
-        v = torch.minimum(torch.maximum(v, -self.clamp * rms), self.clamp * rms)
+        if self.clamping:
+            v = torch.minimum(torch.maximum(v, -self.clamp * rms), self.clamp * rms)
         if self.noise:
             v = v + torch.randn_like(v) * (rms * self.noise)
         return v - shift
@@ -69,6 +70,7 @@ class RangeControl:
             return
         training, clamping, noise = network.training, self.clamping, self.noise
         network.eval()
+        self.reference = [None] * len(self.activations)  # or the last measurement's clamp would show in this one
         self.clamping, self.noise, self._measured = True, 0.0, []
         network(pixels)
         self.reference, self._measured = [rms.clamp_min(1e-12) for rms in self._measured], None

@@ -13,12 +13,15 @@ import numpy as np
 import torch
 
 from .checkpoint import read_checkpoint, save_checkpoint
+from .clustering import SharedWeights, cluster
 from .data import ImageSet
 from .data.augment import Augmenter
+from .data.hard_images import HardImages
 from .data.stress_images import stress_mixture
 from .ema import WeightAverage
 from .errors import UserError
 from .evaluation import CALIBRATION_IMAGES, evaluate, fast_form
+from .fast import FastResNet
 from .losses import task_loss
 from .networks import NetworkSpec
 from .options import TrainOptions
@@ -39,9 +42,13 @@ class Trainer:
         self.training, self.validation = training, validation
         self.planes, self.validation_planes = training.planes(), validation.planes()
         self.augmenter = Augmenter(self.planes, options.augment)
+        self.hard = HardImages(len(training))
         self.steps_per_epoch = len(training) // options.batch
         if self.steps_per_epoch == 0:
             raise UserError(f"{len(training)} training images do not fill one batch of {options.batch}; give a smaller --batch")
+        if options.clusters:
+            cluster(self.network, options.clusters, options.cluster_per)
+        self.shared = SharedWeights(self.network, options.cluster_per) if options.clusters else None
         self.control = RangeControl(self.network, options.limit, options.clamp, options.noise)
         self.average = WeightAverage(self.network, options.ema)
         self.average_control = RangeControl(self.average.network, options.limit, options.clamp)
@@ -65,8 +72,11 @@ class Trainer:
         if differences:
             raise UserError(f"{path} was made with other options ({'; '.join(differences)}); resume with the same ones, or start a new run with --start")
         self.network.load_state_dict(run["trained"])
+        if self.shared is not None:
+            self.shared = SharedWeights(self.network, self.options.cluster_per)
         self.average.load(run["average"])
         self.optimiser.load_state_dict(run["optimiser"])
+        self.hard.peaks = run["peaks"].numpy()
         self.epoch, self.history, self.best = run["epoch"], run["history"], run["best"]
 
     def run(self) -> None:
@@ -92,7 +102,8 @@ class Trainer:
         self._calibrate(self.control, network)
         network.train(not frozen)
         self.control.clamping = True
-        forward = fast_form(network, self.control) if frozen else network
+        forward = self._form(frozen)
+        self.hard.choose()
         order = generator.permutation(len(self.training))
         sums = np.zeros(3)
         for index in range(self.steps_per_epoch):
@@ -107,12 +118,21 @@ class Trainer:
         return {"epoch": self.epoch + 1, "phase": "frozen" if frozen else "batch", "rate": self.optimiser.param_groups[0]["lr"],
                 "loss": loss, "penalty": penalty, "train_accuracy": 100 * accuracy}
 
+    def _form(self, frozen: bool):
+        """How the network is run while it trains."""
+        if frozen:
+            return fast_form(self.network, self.control, self.options.compiled)
+        warm = all(activation.mix == 1 for activation in self.control.activations)  # the kernels know no mixed activations
+        return FastResNet(self.network, self.control) if self.options.compiled and warm and FastResNet.supports(self.network) else self.network
+
     def _step(self, forward, chosen: np.ndarray, generator) -> np.ndarray:
         """One step on the training images of these indices; [loss, penalty, accuracy]."""
         options, count = self.options, len(chosen)
         images = self.augmenter.batch(chosen, generator)
         if options.stress and self.control.activations:
             images = np.concatenate([images, stress_mixture(images, options.stress, generator)])
+        if options.replay and self.control.activations and not self.network.training:  # hard images would sway batch statistics
+            images = np.concatenate([images, self.hard.batch(self.augmenter, options.replay, generator)])
         pixels = torch.from_numpy(np.ascontiguousarray(images)).to(self.device).float()
         labels = torch.from_numpy(self.training.labels[chosen].astype(np.int64)).to(self.device)
         answer = None
@@ -120,13 +140,18 @@ class Trainer:
             with torch.no_grad():
                 answer = self.teacher(pixels[:count])
         logits = forward(pixels)[:count]
-        penalty = self.control.penalty(self.control.take_peaks())
+        peaks = self.control.take_peaks()
+        penalty = self.control.penalty(peaks)
+        if len(peaks):
+            self.hard.note(chosen, peaks.detach()[:, :count].amax(0).cpu().numpy())
         loss = task_loss(logits, labels, answer, options)
         self.optimiser.zero_grad()
         (loss + options.penalty * penalty).backward()
         norm = torch.nn.utils.clip_grad_norm_(self.network.parameters(), options.gradient_clip)
         if torch.isfinite(norm):  # a batch that overflowed teaches nothing; the next epoch's log shows the loss
             self.optimiser.step()
+            if self.shared is not None:
+                self.shared.merge(self.network)
         self.average.update(self.network)
         return np.array([loss.item(), penalty.item(), (logits.argmax(1) == labels).float().mean().item()])
 
@@ -135,8 +160,10 @@ class Trainer:
         control.measure(network, typical)
 
     def _judge(self) -> dict:
+        if self.shared is not None:  # averages of equal weights may differ in the last bit
+            self.shared.merge(self.average.network)
         self._calibrate(self.average_control, self.average.network)
-        result = evaluate(self.average.network, self.average_control, self.validation_planes, self.validation.labels)
+        result = evaluate(self.average.network, self.average_control, self.validation_planes, self.validation.labels, compiled=self.options.compiled)
         return {"accuracy": result.accuracy, "peak": result.worst, "outside": result.outside}
 
     def _save(self) -> None:
@@ -146,7 +173,7 @@ class Trainer:
             self.best = rank
             save_checkpoint(self.folder / "best.pt", self.spec, self.average.network, classes)
         run = {"options": asdict(self.options), "trained": self.network.state_dict(), "average": self.average.state(),
-               "optimiser": self.optimiser.state_dict(), "epoch": self.epoch, "history": self.history, "best": self.best}
+               "optimiser": self.optimiser.state_dict(), "peaks": torch.from_numpy(self.hard.peaks), "epoch": self.epoch, "history": self.history, "best": self.best}
         save_checkpoint(self.folder / "last.pt", self.spec, self.average.network, classes, run)
         (self.folder / "log.jsonl").write_text("".join(json.dumps(row) + "\n" for row in self.history))
         write_plot(self.folder / "plot.svg", self.history)

@@ -6,6 +6,7 @@ import pytest
 
 from obscura_train.data import ImageSet, read_images, split_validation, write_mosaic
 from obscura_train.data.augment import Augmenter
+from obscura_train.data.hard_images import HardImages
 from obscura_train.data.stress_images import SYNTHETIC, rolled, stress_mixture
 from obscura_train.errors import UserError
 
@@ -111,3 +112,15 @@ def test_stress_images(coloured_images):
         assert any((np.roll(image, rows, axis=1) == moved).all() for rows in (-3, -2, -1, 1, 2, 3))
     for count in (1, 6, 40):
         assert stress_mixture(planes, count, generator).shape == (count, *planes.shape[1:])
+
+
+def test_hard_images_are_those_with_the_largest_peaks(coloured_images):
+    planes = coloured_images.planes()
+    hard, augmenter, generator = HardImages(len(planes)), Augmenter(planes, enabled=False), np.random.default_rng(1)
+    hard.choose()
+    assert hard.batch(augmenter, 4, generator).shape == (0, 3, SIDE, SIDE), "none has been seen"
+    hard.note(np.array([3, 7]), np.array([5.0, 9.0], np.float32))
+    hard.choose()
+    seen = {image.tobytes() for image in hard.batch(augmenter, 200, generator)}
+    rolled = {np.roll(planes[index], rows, axis=1).tobytes() for index in (3, 7) for rows in range(-3, 4)}
+    assert seen == rolled

@@ -57,7 +57,7 @@ def test_an_overflowing_image_shows(network):
 
 def test_runs_resume_exactly_and_learn(coloured_images, tmp_path):
     from test_training import make_trainer, options
-    settings = options(epochs=3, frozen_epochs=2, compiled=True, small_epochs=1, small_side=8)
+    settings = options(epochs=3, frozen_epochs=2, compiled=True)
     whole = make_trainer(coloured_images, tmp_path / "whole", settings)
     whole.run()
     assert whole.history[-1]["loss"] < whole.history[0]["loss"]
@@ -74,13 +74,3 @@ def test_runs_resume_exactly_and_learn(coloured_images, tmp_path):
     second.resume(tmp_path / "parts" / "last.pt")
     second.run()
     assert second.history == whole.history
-
-
-def test_small_crops_come_from_the_image():
-    from obscura_train.data.augment import Augmenter
-    planes = np.arange(2 * 3 * 10 * 12, dtype=np.uint8).reshape(2, 3, 10, 12)
-    crops = Augmenter(planes).batch(np.arange(2), np.random.default_rng(0), side=8)
-    assert crops.shape == (2, 3, 8, 8)
-    for image, crop in zip(planes, crops):
-        found = [np.array_equal(image[:, y:y + 8, x:x + 8][:, :, ::step], crop) for y in range(3) for x in range(5) for step in (1, -1)]
-        assert any(found)
