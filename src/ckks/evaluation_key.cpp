@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include <functional>
+
 #include "base/error.hpp"
 #include "ckks/evaluation_key_limbs.hpp"
 #include "ckks/file_header.hpp"
@@ -43,35 +45,83 @@ u32 key_factor(const Context& context, int limb, DigitForm form) {
 
 namespace {
 
-SwitchingKey read_key(const Context& context, io::FileReader& in, int step, int level, DigitForm form, const Seed& seed,
-                      LimbPool& pool) {
+/// A key as it is in the file: only b, unscaled.
+SwitchingKey read_key(const Context& context, io::FileReader& in, int step, int level, LimbPool& pool) {
     const auto found_step = in.u32(), found_level = in.u32();
     if (found_step != static_cast<u32>(step) || found_level != static_cast<u32>(level))
         in.fail(fmt::format("key for step {} at {} limbs where the plan wants step {} at {} limbs", found_step,
                             found_level, step, level));
     SwitchingKey key;
     key.level = level;
-    const std::size_t n = context.degree();
     for (int digit = 0; digit < context.parameters().digits(level); ++digit) {
-        Poly b, a;
+        Poly b;
         b.limbs.resize(static_cast<std::size_t>(context.limbs()));
-        a.limbs.resize(static_cast<std::size_t>(context.limbs()));
         for (const int t : switching_key_limbs(context, level)) {
             const auto limb = static_cast<std::size_t>(t);
-            const auto& m = context.modulus(t);
-            const auto factor = ring::make_factor(key_factor(context, t, form), m.q);
             b.limbs[limb] = pool.take();
-            a.limbs[limb] = pool.take();
-            io::read_residues(in, m.q, {b[limb], n});
-            expand_key_limb(context, seed, step, digit, t, a[limb]);
-            context.kernels().scale(m, factor, b[limb], b[limb], n);
-            context.kernels().scale(m, factor, a[limb], a[limb], n);
+            io::read_residues(in, context.prime(t), {b[limb], context.degree()});
         }
         key.b.push_back(std::move(b));
-        key.a.push_back(std::move(a));
+        key.a.emplace_back().limbs.resize(static_cast<std::size_t>(context.limbs()));
     }
     return key;
 }
+
+/// Expands a limb of a from the seed, and brings it and b's to the form that key products want.
+void complete_limb(const Context& context, const Seed& seed, int step, int digit, int t, DigitForm form,
+                   SwitchingKey& key, LimbPool& pool) {
+    const auto d = static_cast<std::size_t>(digit), limb = static_cast<std::size_t>(t);
+    const auto& m = context.modulus(t);
+    const auto factor = ring::make_factor(key_factor(context, t, form), m.q);
+    u32* b = key.b[d][limb];
+    auto& a = key.a[d].limbs[limb];
+    a = pool.take();
+    expand_key_limb(context, seed, step, digit, t, a.get());
+    context.kernels().scale(m, factor, b, b, context.degree());
+    context.kernels().scale(m, factor, a.get(), a.get(), context.degree());
+}
+
+/// One thread reads a key while the others complete the one before it.
+class KeyLoader {
+  public:
+    KeyLoader(const Context& context, io::FileReader& in, const Seed& seed, LimbPool& pool, ThreadPool& threads)
+        : context_(context), in_(in), seed_(seed), pool_(pool), threads_(threads) {}
+
+    /// Reads the next key of the file into `key`, which must stay where it is until the next call returns.
+    void load(int step, int level, DigitForm form, SwitchingKey& key) {
+        advance([&] { key = read_key(context_, in_, step, level, pool_); });
+        last_ = {&key, step, form};
+    }
+    void finish() {
+        advance([] {});
+        last_ = {};
+    }
+
+  private:
+    struct Last {
+        SwitchingKey* key = nullptr;
+        int step = 0;
+        DigitForm form = DigitForm::exact;
+    };
+
+    void advance(const std::function<void()>& read) {
+        const auto limbs = last_.key == nullptr ? std::vector<int>() : switching_key_limbs(context_, last_.key->level);
+        const std::size_t digits = last_.key == nullptr ? 0 : last_.key->b.size();
+        threads_.parallel_for(1 + static_cast<std::int64_t>(digits * limbs.size()), [&](std::int64_t task, int) {
+            if (task == 0) return read();
+            const auto i = static_cast<std::size_t>(task - 1);
+            complete_limb(context_, seed_, last_.step, static_cast<int>(i / limbs.size()), limbs[i % limbs.size()],
+                          last_.form, *last_.key, pool_);
+        });
+    }
+
+    const Context& context_;
+    io::FileReader& in_;
+    const Seed& seed_;
+    LimbPool& pool_;
+    ThreadPool& threads_;
+    Last last_;
+};
 
 }  // namespace
 
@@ -84,7 +134,8 @@ void expand_key_limb(const Context& context, const Seed& seed, int step, int dig
 }
 
 EvaluationKeys load_evaluation_keys(const Context& context, const EvaluationKeyRequest& request,
-                                    const std::string& plan_digest, const std::string& path, LimbPool& pool) {
+                                    const std::string& plan_digest, const std::string& path, LimbPool& pool,
+                                    ThreadPool& threads) {
     io::FileReader in(path, io::FileKind::evaluation_keys);
     check_header(in, context, plan_digest);
     if (in.remaining() != evaluation_key_file_bytes(context, request))
@@ -96,12 +147,14 @@ EvaluationKeys load_evaluation_keys(const Context& context, const EvaluationKeyR
     in.bytes(seed);
     if (const auto count = in.u32(); count != request.rotations.size())
         in.fail(fmt::format("{} rotation keys, the plan needs {}", count, request.rotations.size()));
-    keys.relinearisation = read_key(context, in, 0, request.relinearisation_level, DigitForm::montgomery, seed, pool);
+    KeyLoader loader(context, in, seed, pool, threads);
+    loader.load(0, request.relinearisation_level, DigitForm::montgomery, keys.relinearisation);
     for (const auto& [step, level] : request.rotations) {
-        RotationKey rotation{ring::make_automorphism(context.parameters().log_degree(), step),
-                             read_key(context, in, step, level, DigitForm::exact, seed, pool)};
-        keys.rotations.emplace(step, std::move(rotation));
+        auto& rotation = keys.rotations[step];
+        rotation.automorphism = ring::make_automorphism(context.parameters().log_degree(), step);
+        loader.load(step, level, DigitForm::exact, rotation.key);
     }
+    loader.finish();
     in.finish();
     return keys;
 }

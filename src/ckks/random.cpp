@@ -2,6 +2,7 @@
 
 #include <sodium.h>
 
+#include <bit>
 #include <cmath>
 #include <cstring>
 
@@ -76,7 +77,7 @@ std::uint64_t RandomStream::next_u64() {
 }
 
 void RandomStream::uniform(std::uint32_t q, std::span<std::uint32_t> out) {
-    constexpr std::uint32_t mask = (1u << 30) - 1;
+    const std::uint32_t mask = std::bit_ceil(q) - 1;  // the smallest: at least every second word is taken
     std::size_t i = 0;
     while (i < out.size()) {
         if (position_ == buffer_words) refill();

@@ -1,14 +1,16 @@
 #include "ring/automorphism.hpp"
 
 #include <algorithm>
+#include <bit>
 
 namespace obscura::ring {
 namespace {
 
-/// Fills the strands of `a` if every part of a chunk is made of `strands` parts in turn.
-bool follow_pattern(const std::vector<u32>& source, u32 chunk, u32 strands, Automorphism& a) {
-    const u32 part = chunk / strands;
-    if (strands > 1 && part < 16) return false;  // tiny rings
+/// Shorter parts are not worth interleaving.
+constexpr u32 least_interleaved = 8;
+
+/// Fills the pattern of `a` if the words of every `part` come from `strands` stretches of as many words in turn.
+bool follow_pattern(const std::vector<u32>& source, u32 part, u32 strands, Automorphism& a) {
     std::vector<u32> parts, lanes;
     for (u32 begin = 0; begin < source.size(); begin += part)
         for (u32 i = 0; i < strands; ++i) {
@@ -21,7 +23,7 @@ bool follow_pattern(const std::vector<u32>& source, u32 chunk, u32 strands, Auto
         if (source[p] != parts[at] + p % part - p % strands + lanes[at]) return false;
     }
     a.strands = strands;
-    a.part = part;
+    a.part_log = std::countr_zero(part);
     a.part_source = std::move(parts);
     a.lane_source = std::move(lanes);
     return true;
@@ -41,8 +43,11 @@ Automorphism make_automorphism(int log_degree, int step) {
     std::vector<u32> source(n);
     for (u32 leaf = 0; leaf < n; ++leaf)
         source[leaf_position(leaf, log_degree)] = position_of[exponent[leaf] * g % (4ull * n) / 4];
-    for (u32 strands = 1; strands <= Automorphism::most_strands; strands *= 2)
-        if (follow_pattern(source, n / order_chunks, strands, a)) return a;
+    for (u32 part = n / order_chunks; part >= 8; part /= 2)
+        if (follow_pattern(source, part, 1, a)) return a;
+    for (u32 strands = 2; strands <= Automorphism::most_strands; strands *= 2)
+        for (u32 part = n / order_chunks; part >= least_interleaved; part /= 2)
+            if (follow_pattern(source, part, strands, a)) return a;
     a.word_source = std::move(source);
     return a;
 }

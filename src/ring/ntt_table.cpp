@@ -1,5 +1,6 @@
 #include "ring/ntt_table.hpp"
 
+#include <algorithm>
 #include <cassert>
 
 #include "ring/primes.hpp"
@@ -37,10 +38,25 @@ Modulus make_modulus(u32 q) {
     return {q, 0u - inverse, r, mul_mod(r, r, q)};
 }
 
+BlockLine block_line(int line, int log_degree) {
+    const int bits = log_degree - 8, fixed = std::max(0, bits - 4);
+    BlockLine result{0, 1 << (fixed + 1) / 2};
+    for (int i = 0; i < fixed; ++i)
+        if (line >> (fixed - 1 - i) & 1) result.first |= 1 << (i % 2 == 0 ? i / 2 : bits - 1 - i / 2);
+    return result;
+}
+
+u32 block_place(u32 block, int log_degree) {
+    const int bits = log_degree - 8, fixed = std::max(0, bits - 4);
+    u32 line = 0;
+    for (int i = 0; i < fixed; ++i) line = 2 * line + (block >> (i % 2 == 0 ? i / 2 : bits - 1 - i / 2) & 1);
+    return line * order_line + (block >> (fixed + 1) / 2) % order_line;
+}
+
 u32 leaf_position(u32 leaf, int log_degree) {
     const u32 n = 1u << log_degree, chunk = n / order_chunks;
     const u32 c = leaf / (n / order_classes), in_class = leaf % (n / order_classes);
-    return c * (n / order_classes) + (in_class % order_rows) * chunk + in_class / order_rows;
+    return c * (n / order_classes) + (in_class % order_rows) * chunk + block_place(in_class / order_rows, log_degree);
 }
 
 std::vector<u32> leaf_exponents(int log_degree) {
@@ -80,7 +96,7 @@ NttTable make_ntt_table(int log_degree, u32 q) {
             for (u32 j = 0; j < (1u << s); ++j)
                 for (u32 b = 0; b < chunk; ++b) {
                     const u32 node = ((n / 32) << s) + ((c * chunk + b) << s) + j;
-                    const u32 at = ((1u << s) - 1) * (n / 32) + ((c << s) + j) * chunk + b;
+                    const u32 at = ((1u << s) - 1) * (n / 32) + ((c << s) + j) * chunk + block_place(b, log_degree);
                     const u32 w = power[e[node] / 2], inverse = power[(4 * n - e[node] / 2) % (4 * n)];
                     t.tail[at] = w;
                     t.tail_quotient[at] = make_factor(w, q).quotient;

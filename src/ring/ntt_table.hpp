@@ -18,15 +18,29 @@
 /// 2N. Leaf i evaluates at exponent e[N + i].
 ///
 /// Evaluation order. Leaf i = c (N/8) + b 32 + r (c < 8, b < N/256, r < 32) is stored at position c (N/8) + r (N/256) +
-/// b: a rotation by a multiple of N/32 slots then moves whole chunks of N/256 words (the exponent changes in its five
-/// highest bits only, and the five lowest leaf bits count those), so rotated operands are just read from other
-/// addresses. The same order for every kernel variant, so their results can be compared word by word.
+/// place(b): a rotation by a multiple of N/32 slots then moves whole chunks of N/256 words (the exponent changes in its
+/// five highest bits only, and the five lowest leaf bits count those), so rotated operands are just read from other
+/// addresses. A rotation by a multiple of N/64 changes six bits, by amounts that depend on the four highest leaf bits
+/// instead of the three in c; so place(b) has b's bits in the order lowest, highest, second lowest, second highest ...
+/// until four are left, which follow as they are: such a rotation moves whole quarters of a chunk, a multiple of N/128
+/// sixteenths. The same order for every kernel variant, so their results can be compared word by word.
 namespace obscura::ring {
 
 inline constexpr int order_classes = 8;
 inline constexpr int order_rows = 32;
 inline constexpr int order_chunks = order_classes * order_rows;
 
+/// Blocks b whose words are neighbours in evaluation order, as many as a cache line has words: first, first + stride ...
+inline constexpr int order_line = 16;
+struct BlockLine {
+    int first = 0;
+    int stride = 1;
+};
+/// Line `line` of a chunk.
+BlockLine block_line(int line, int log_degree);
+
+/// Position in its chunk of block b < N/256.
+u32 block_place(u32 block, int log_degree);
 /// Position in evaluation order of leaf i.
 u32 leaf_position(u32 leaf, int log_degree);
 /// Exponent e (zeta^e, e = 1 mod 4) of every leaf.
@@ -41,7 +55,7 @@ struct NttTable {
     /// fold.
     std::vector<u32> tree, tree_quotient, inverse_tree, inverse_tree_quotient;
     /// The last five stages, in the transposed order: stage s = 0..4 (2^s nodes per 32-leaf block), then class, then
-    /// node j < 2^s, then block b < N/256: index = (2^s - 1) (N/32) + (c 2^s + j) (N/256) + b.
+    /// node j < 2^s, then block b < N/256: index = (2^s - 1) (N/32) + (c 2^s + j) (N/256) + place(b).
     std::vector<u32> tail, tail_quotient, inverse_tail, inverse_tail_quotient;
 };
 

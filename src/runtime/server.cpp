@@ -68,7 +68,7 @@ class Server {
                                       threads_.size())) {
         progress.update(0, 1, "reading keys");
         keys_ = ckks::load_evaluation_keys(context, evaluation_key_request(plan), digest_bytes(plan), evaluation_path,
-                                           pool_);
+                                           pool_, threads_);
         progress.update(0, 1, "waiting for the request");
     }
 

@@ -177,18 +177,27 @@ void LinearEngine::pack_panel(const Block& block, const Panel& panel, std::size_
     const auto& column = block.columns[panel.column];
     const int channels = block.channels(column);
 
+    const auto raised = [&](int c, std::size_t d) {
+        return column.raised[(static_cast<std::size_t>(c) * digits + d) * targets.size() + target].get();
+    };
+    const auto prefetch = [&](int c) {
+        if (c >= channels || panel.shift == 0) return;
+        for (std::size_t d = 0; d < digits; ++d) panel.key->automorphism.prefetch(raised(c, d), begin, piece);
+    };
+
     for (int c = 0; c < channels; c += 2) {
+        prefetch(c + 2);
+        prefetch(c + 3);
         const u32* rows[2][2] = {};  // [c0 or c1][channel of the pair]
         for (int i = 0; i < 2 && c + i < channels; ++i) {
             const auto at = static_cast<std::size_t>(i);
-            const Limb* raised = column.raised.data() + static_cast<std::size_t>(c + i) * digits * targets.size();
             const u32* c0 = block.operand(column, c + i).extended0[limb];
             u32* out0 = scratch.rows.data() + at * stride;
             u32* out1 = scratch.rows.data() + (2 + at) * stride;
             if (panel.shift == 0) {
                 rows[0][at] = c0 == nullptr ? nullptr : c0 + begin;
                 if (is_chain) {
-                    k.scale(m, special_product, raised[own * targets.size() + target].get() + begin, out1, piece);
+                    k.scale(m, special_product, raised(c + i, own) + begin, out1, piece);
                     rows[1][at] = out1;
                 }
                 continue;
@@ -196,7 +205,7 @@ void LinearEngine::pack_panel(const Block& block, const Panel& panel, std::size_
             const auto& rotation = *panel.key;
             std::array<const u32*, ring::max_inner_digits> d_ptr, b_ptr, a_ptr;
             for (std::size_t d = 0; d < digits; ++d) {
-                d_ptr[d] = rotation.automorphism.gather(k, raised[d * targets.size() + target].get(), begin, piece,
+                d_ptr[d] = rotation.automorphism.gather(k, raised(c + i, d), begin, piece,
                                                         scratch.gathered.data() + d * stride);
                 b_ptr[d] = rotation.key.b[d][limb] + begin;
                 a_ptr[d] = rotation.key.a[d][limb] + begin;

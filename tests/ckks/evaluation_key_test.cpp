@@ -27,7 +27,7 @@ class EvaluationKeyFile : public ::testing::Test {
         bytes = write_evaluation_keys(toy.context, toy.secret, request, plan, path, [](int, int) {});
     }
     EvaluationKeys load(const std::string& from) {
-        return load_evaluation_keys(toy.context, request, plan, from, toy.pool);
+        return load_evaluation_keys(toy.context, request, plan, from, toy.pool, toy.threads);
     }
     EvaluationKeys load() { return load(path); }
 
@@ -110,7 +110,7 @@ TEST(EvaluationKeys, EncryptTheirTargetsWithFreshNoise) {
     const EvaluationKeyRequest request{4, {{1, 5}, {32, 3}, {777, 2}}};
     const auto path = folder / "keys";
     write_evaluation_keys(toy.context, toy.secret, request, plan, path, [](int, int) {});
-    const auto keys = load_evaluation_keys(toy.context, request, plan, path, toy.pool);
+    const auto keys = load_evaluation_keys(toy.context, request, plan, path, toy.pool, toy.threads);
     std::vector<std::vector<i64>> all;
     const auto check = [&](const SwitchingKey& key, DigitForm form, const ring::Automorphism* rotation) {
         for (int digit = 0; digit < toy.context.parameters().digits(key.level); ++digit) {
@@ -231,12 +231,12 @@ TEST_F(EvaluationKeyFile, OtherKeysThanThePlansAreRefused) {
 
 TEST_F(EvaluationKeyFile, OtherPlansAndParametersAreRefused) {
     expect_error(ErrorCode::format, "another plan",
-                 [&] { load_evaluation_keys(toy.context, request, std::string(32, 'q'), path, toy.pool); });
+                 [&] { load_evaluation_keys(toy.context, request, std::string(32, 'q'), path, toy.pool, toy.threads); });
     const Context other{Parameters(toy_literal(10, 3, 1))};
     expect_error(ErrorCode::format, "other encryption parameters",
-                 [&] { load_evaluation_keys(other, request, plan, path, toy.pool); });
+                 [&] { load_evaluation_keys(other, request, plan, path, toy.pool, toy.threads); });
     expect_error(ErrorCode::format, "the plan's keys take", [&] {
-        load_evaluation_keys(toy.context, {2, {{step, 2}, {6, 2}}}, plan, path, toy.pool);
+        load_evaluation_keys(toy.context, {2, {{step, 2}, {6, 2}}}, plan, path, toy.pool, toy.threads);
     });
 }
 

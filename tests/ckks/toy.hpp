@@ -5,6 +5,7 @@
 #include <random>
 #include <vector>
 
+#include "base/thread_pool.hpp"
 #include "ckks/encoder.hpp"
 #include "ckks/encryption.hpp"
 #include "ckks/key_generation.hpp"
@@ -79,6 +80,7 @@ struct Toy {
     Context context;
     Encoder encoder;
     LimbPool pool;
+    ThreadPool threads{2};
     SecretKey secret;
     SecretTransforms transforms;
     SwitchScratch scratch;

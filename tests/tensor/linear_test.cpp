@@ -25,12 +25,13 @@ class LinearAgreement : public ::testing::TestWithParam<test::ToyShape> {
           context(ckks::Parameters(plan.parameters)),
           pool(context.degree()) {
         const testing::Scratch folder;
+        ThreadPool loaders(2);
         ckks::EvaluationKeyRequest request{plan.relinearisation_level, {}};
         for (const auto& key : plan.rotation_keys) request.rotations.emplace_back(key.step, key.level);
         const auto secret = ckks::SecretKey::generate(context);
         const std::string digest(32, 'p');
         ckks::write_evaluation_keys(context, secret, request, digest, folder / "keys", [](int, int) {});
-        keys = ckks::load_evaluation_keys(context, request, digest, folder / "keys", pool);
+        keys = ckks::load_evaluation_keys(context, request, digest, folder / "keys", pool, loaders);
     }
 
     FeatureMap input() {

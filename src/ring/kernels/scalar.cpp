@@ -34,7 +34,7 @@ struct Twiddles {
         }
         const u32 s = depth - tail_depth, chunk = n / order_chunks;
         const u32 block = node >> s, j = node & ((1u << s) - 1);
-        const u32 i = ((1u << s) - 1) * (n / 32) + (((block / chunk) << s) + j) * chunk + block % chunk;
+        const u32 i = ((1u << s) - 1) * (n / 32) + (((block / chunk) << s) + j) * chunk + block_place(block % chunk, t.log_degree);
         return inverse ? Factor{t.inverse_tail[i], t.inverse_tail_quotient[i]} : Factor{t.tail[i], t.tail_quotient[i]};
     }
 };

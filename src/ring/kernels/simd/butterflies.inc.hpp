@@ -75,21 +75,24 @@ struct SegmentTwiddles {
 
 /// Room for a class block of the largest ring, 2^17.
 constexpr int max_class_size = 1 << 14;
-/// Tiles are 16 blocks wide, a cache line of evaluation order: rows and twiddles are a power of two apart, so that few
-/// lines of them stay cached at a time and each must be used up at once.
-constexpr int tile_width = 16, tile_vectors = tile_width / lanes;
+/// Tiles are as many blocks wide as a cache line of evaluation order has words: rows and twiddles are a power of two
+/// apart, so that few lines of them stay cached at a time and each must be used up at once.
+constexpr int tile_width = order_line, tile_vectors = tile_width / lanes;
 /// The smallest ring with whole tiles.
 constexpr int min_vector_log_degree = 12;
 
 /// Where things are in a ring of degree 2^log_degree.
 struct Geometry {
     int degree, class_size, chunk;
+    int tiles;         ///< of a class block
     int class_stages;  ///< tree stages of a class block before the tiles
     explicit Geometry(int log_degree)
         : degree(1 << log_degree),
           class_size(degree / order_classes),
           chunk(degree / order_chunks),
-          class_stages(log_degree - 8 - lanes_log) {}
+          tiles(chunk / tile_width),
+          class_stages(log_degree - 8) {}
+
 };
 
 /// Where the tail tables of NttTable have the factors of one class: node j < 2^s of stage s is number 2^s + j.

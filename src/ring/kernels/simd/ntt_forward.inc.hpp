@@ -4,7 +4,7 @@
 #include "ring/kernels/simd/butterflies.inc.hpp"
 
 /// Forward transform: one pass over the whole array (fold and three stages), then everything else class by class, in
-/// cache: passes of two or three stages, and a last pass over tiles of 32 x lanes words that transposes them.
+/// cache: passes of two or three stages, and a last pass over tiles of 16 blocks of 32 words that transposes them.
 namespace obscura::ring {
 namespace {
 
@@ -86,23 +86,25 @@ inline void forward_tail(const u32* values, const u32* quotients, const TailOffs
         });
 }
 
-/// Tiles: the last tree stages of their rows, the transposition, the tail.
-inline void forward_tile_pass(const NttTable& t, Bounds m, const Geometry& g, int class_index, int root, const u32* in,
+/// Tiles: the transposition, the tail.
+inline void forward_tile_pass(const NttTable& t, Bounds m, const Geometry& g, int class_index, const u32* in,
                               u32* out) {
     const TailOffsets offsets(g, class_index);
-    for (int block = 0; block < g.chunk; block += tile_width) {
+    for (int tile = 0; tile < g.tiles; ++tile) {
+        const BlockLine blocks = block_line(tile, t.log_degree);
         Vec rows[tile_vectors][32];
-        for (int v = 0; v < tile_vectors; ++v, ++root, in += 32 * lanes) {
-            const SegmentTwiddles<lanes_log> twiddles(t.tree.data(), t.tree_quotient.data(), root);
+        for (int v = 0; v < tile_vectors; ++v) {
+            const u32* from = in + (blocks.first + v * lanes * blocks.stride) * order_rows;
             for (int r = 0; r < 32; r += lanes) {
                 Vec x[lanes];
-                unroll<0, lanes>([&](auto k)
-                                     __attribute__((always_inline)) { x[k.value] = load(in + r + k.value * 32); });
-                forward_butterflies<lanes_log>(x, twiddles, m);
+                unroll<0, lanes>([&](auto k) __attribute__((always_inline)) {
+                    x[k.value] = load(from + r + k.value * blocks.stride * order_rows);
+                });
                 transpose(x);
                 unroll<0, lanes>([&](auto k) __attribute__((always_inline)) { rows[v][r + k.value] = x[k.value]; });
             }
         }
+        const int block = tile * tile_width;
         forward_tail(t.tail.data() + block, t.tail_quotient.data() + block, offsets, m, g.chunk, rows, out + block);
     }
 }
@@ -126,10 +128,7 @@ inline void ntt_forward(const NttTable& t, const u32* in, u32* out) {
             from = work;
             done += stages;
         }
-        if (from == block) {  // no pass moved it, and the tile pass cannot work in place
-            for (int i = 0; i < g.class_size; i += lanes) store(work + i, load(block + i));
-        }
-        forward_tile_pass(t, m, g, c, (order_classes + c) << done, work, block);
+        forward_tile_pass(t, m, g, c, work, block);
     }
 }
 

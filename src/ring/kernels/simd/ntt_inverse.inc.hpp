@@ -30,22 +30,24 @@ inline void inverse_tail(const u32* values, const u32* quotients, const TailOffs
         });
 }
 
-inline void inverse_tile_pass(const NttTable& t, Bounds m, const Geometry& g, int class_index, int root, const u32* in,
+inline void inverse_tile_pass(const NttTable& t, Bounds m, const Geometry& g, int class_index, const u32* in,
                               u32* out) {
     const TailOffsets offsets(g, class_index);
-    for (int block = 0; block < g.chunk; block += tile_width) {
+    for (int tile = 0; tile < g.tiles; ++tile) {
+        const BlockLine blocks = block_line(tile, t.log_degree);
+        const int block = tile * tile_width;
         Vec rows[tile_vectors][32];
         inverse_tail(t.inverse_tail.data() + block, t.inverse_tail_quotient.data() + block, offsets, m, g.chunk,
                      in + block, rows);
-        for (int v = 0; v < tile_vectors; ++v, ++root, out += 32 * lanes) {
-            const SegmentTwiddles<lanes_log> twiddles(t.inverse_tree.data(), t.inverse_tree_quotient.data(), root);
+        for (int v = 0; v < tile_vectors; ++v) {
+            u32* to = out + (blocks.first + v * lanes * blocks.stride) * order_rows;
             for (int r = 0; r < 32; r += lanes) {
                 Vec x[lanes];
                 unroll<0, lanes>([&](auto k) __attribute__((always_inline)) { x[k.value] = rows[v][r + k.value]; });
                 transpose(x);
-                inverse_butterflies<lanes_log>(x, twiddles, m);
-                unroll<0, lanes>([&](auto k)
-                                     __attribute__((always_inline)) { store(out + r + k.value * 32, x[k.value]); });
+                unroll<0, lanes>([&](auto k) __attribute__((always_inline)) {
+                    store(to + r + k.value * blocks.stride * order_rows, x[k.value]);
+                });
             }
         }
     }
@@ -118,7 +120,7 @@ inline void inverse_transform(const NttTable& t, const InverseScale& scale, cons
     alignas(64) u32 work[max_class_size];
     for (int c = 0; c < order_classes; ++c) {
         u32* block = out + c * g.class_size;
-        inverse_tile_pass(t, m, g, c, (order_classes + c) << g.class_stages, in + c * g.class_size, work);
+        inverse_tile_pass(t, m, g, c, in + c * g.class_size, work);
         int left = g.class_stages;
         while (left > 0) {
             const int stages = next_stages(left);
@@ -127,9 +129,6 @@ inline void inverse_transform(const NttTable& t, const InverseScale& scale, cons
                               : stages == 2 ? inverse_tree_pass<2>
                                             : inverse_tree_pass<3>;
             pass(t, m, (order_classes + c) << left, 1 << left, g.class_size >> left, work, left == 0 ? block : work);
-        }
-        if (g.class_stages == 0) {
-            for (int i = 0; i < g.class_size; i += lanes) store(block + i, load(work + i));
         }
     }
     inverse_unfold_pass<Centred>(t, scale, out);
