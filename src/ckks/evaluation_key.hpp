@@ -52,8 +52,8 @@ struct EvaluationKeyRequest {
 /// Bytes of an evaluation key file: one packed polynomial a digit and limb (the other is expanded from a seed).
 std::uint64_t evaluation_key_file_bytes(const Context& context, const EvaluationKeyRequest& request);
 
-/// Reads on one thread and expands on the others. Throws Error(format) unless the file was made for these parameters and
-/// this plan and holds exactly the requested keys.
+/// Reads on one thread and expands on the others. Throws Error(format) unless the file was made for these parameters
+/// and this plan and holds exactly the requested keys.
 EvaluationKeys load_evaluation_keys(const Context& context, const EvaluationKeyRequest& request,
                                     const std::string& plan_digest, const std::string& path, LimbPool& pool,
                                     ThreadPool& threads);

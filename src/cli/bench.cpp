@@ -65,7 +65,8 @@ void add_whole(CLI::App& bench) {
     command->add_option("--model", job.model, "The network, .onnx or .plan, else the bundled one")->type_name("FILE");
     command
         ->add_option("--batch", job.count,
-                     "Images encrypted, in several groups and repeated where they must be; 0: at most one group")
+                     "Images encrypted, in several groups and repeated where they must be; 0: at most one group of the "
+                     "layout that takes least time an image")
         ->check(CLI::NonNegativeNumber)
         ->type_name("B");
     add_threads_option(*command, job.threads);
@@ -77,7 +78,8 @@ void add_whole(CLI::App& bench) {
     command->add_option("--calibrate", job.calibration, "Images to compile with")
         ->capture_default_str()
         ->type_name("PATH");
-    command->add_option("--run-length", job.run_length, "Pixels a tile; 0: one row")
+    command->add_option("--memory", job.memory, "Memory of the server process, such as 4G")->type_name("BYTES");
+    command->add_option("--run-length", job.run_length, "Pixels a tile; 0: as suits the batch and the memory")
         ->check(CLI::NonNegativeNumber)
         ->type_name("R");
     add_quiet_option(*command, options->quiet);

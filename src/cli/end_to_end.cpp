@@ -12,6 +12,8 @@
 #include "cli/options.hpp"
 #include "cli/scores_file.hpp"
 #include "cli/text.hpp"
+#include "compiler/explain.hpp"
+#include "compiler/planner.hpp"
 #include "io/whole_file.hpp"
 #include "plan/plan_file.hpp"
 
@@ -60,6 +62,8 @@ void make_plan(const EndToEndOptions& options, const fs::path& server, bool quie
     }
     std::vector<std::string> arguments{"compile", absolute(options.model), "-o",
                                        target,    "--calibrate",           absolute(options.calibration)};
+    if (options.count > 0) arguments.insert(arguments.end(), {"--batch", std::to_string(options.count)});
+    if (!options.memory.empty()) arguments.insert(arguments.end(), {"--memory", options.memory});
     if (options.run_length > 0) arguments.insert(arguments.end(), {"--run-length", std::to_string(options.run_length)});
     if (!options.classes.empty()) arguments.insert(arguments.end(), {"--classes", absolute(options.classes)});
     step("compile the network into a plan", arguments, server, quiet);
@@ -102,6 +106,9 @@ Json make_report(const EndToEndResult& result, const Steps& steps, const fs::pat
                          {"encrypt", steps.encrypt.seconds},
                          {"infer", steps.infer.seconds},
                          {"decrypt", steps.decrypt.seconds}};
+    const compiler::Explanation promised = compiler::explain(result.plan);
+    report["predicted_seconds"] = promised.seconds * server_report.at("groups").get<int>();
+    report["predicted_server_bytes"] = promised.server_bytes + compiler::process_bytes;
     report["server"] = server_report;
     return report;
 }
@@ -121,6 +128,10 @@ std::string make_table(const Json& report, const Accuracy& accuracy) {
                                                  seconds("encrypt"), seconds("decrypt")));
     rows.emplace_back("peak memory",
                       fmt::format("server {}, client {}", bytes("server_peak_bytes"), bytes("client_peak_bytes")));
+    rows.emplace_back("the plan had said", fmt::format("evaluation {} (took {}), server memory {}",
+                                                       format_seconds(report.at("predicted_seconds").get<double>()),
+                                                       format_seconds(report.at("server").at("seconds").get<double>()),
+                                                       bytes("predicted_server_bytes")));
     rows.emplace_back("sent once: evaluation keys", bytes("key_bytes"));
     rows.emplace_back("sent for these images",
                       fmt::format("request {}, response {}, in {}", bytes("request_bytes"), bytes("response_bytes"),

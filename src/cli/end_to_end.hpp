@@ -21,7 +21,8 @@ struct EndToEndOptions {
     int count = 0;       ///< first images taken, and from the first again if there are fewer; 0: at most one group
     int threads = 0;
     std::string classes;  ///< names of the classes for compiling; may be empty
-    int run_length = 0;   ///< of the plan; 0: the compiler chooses
+    int run_length = 0;   ///< of the plan; 0: the compiler chooses, for `count` images
+    std::string memory;   ///< of the server process, for compiling, such as "4G"; empty: the compiler's default
     std::string folder;   ///< gets client/ and server/; made if it is not there
 };
 

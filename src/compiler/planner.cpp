@@ -115,7 +115,11 @@ Design design(const plan::RealNetwork& network, const CompileOptions& options) {
         }
     }
     if (designs.empty()) {
-        if (!refused) throw Error(ErrorCode::unsupported, fmt::format("no layout can run this network: the rotation keys of each would take more than {:.1f} GB", most_key_bytes / 1e9));
+        if (!refused)
+            throw Error(
+                ErrorCode::unsupported,
+                fmt::format("no layout can run this network: the rotation keys of each would take more than {:.1f} GB",
+                            most_key_bytes / 1e9));
         throw Error(refused->code(), fmt::format("no layout can run this network: {}", refused->what()));
     }
     const auto total = [&](const plan::Alternative& a) {

@@ -6,27 +6,14 @@
 namespace obscura::ring {
 namespace {
 
-/// Shorter parts are not worth interleaving.
-constexpr u32 least_interleaved = 8;
-
-/// Fills the pattern of `a` if the words of every `part` come from `strands` stretches of as many words in turn.
-bool follow_pattern(const std::vector<u32>& source, u32 part, u32 strands, Automorphism& a) {
-    std::vector<u32> parts, lanes;
-    for (u32 begin = 0; begin < source.size(); begin += part)
-        for (u32 i = 0; i < strands; ++i) {
-            parts.push_back(source[begin + i] / part * part);
-            lanes.push_back(source[begin + i] % part);
-            if (lanes.back() >= strands) return false;
-        }
+/// The first words of the parts that make up `source`, if it moves whole parts of `part` words; else nothing.
+std::vector<u32> moved_parts(const std::vector<u32>& source, u32 part) {
+    std::vector<u32> parts;
     for (u32 p = 0; p < source.size(); ++p) {
-        const u32 at = p / part * strands + p % strands;
-        if (source[p] != parts[at] + p % part - p % strands + lanes[at]) return false;
+        if (p % part == 0) parts.push_back(source[p]);
+        if (source[p] != parts.back() + p % part) return {};
     }
-    a.strands = strands;
-    a.part_log = std::countr_zero(part);
-    a.part_source = std::move(parts);
-    a.lane_source = std::move(lanes);
-    return true;
+    return parts;
 }
 
 }  // namespace
@@ -43,11 +30,11 @@ Automorphism make_automorphism(int log_degree, int step) {
     std::vector<u32> source(n);
     for (u32 leaf = 0; leaf < n; ++leaf)
         source[leaf_position(leaf, log_degree)] = position_of[exponent[leaf] * g % (4ull * n) / 4];
-    for (u32 part = n / order_chunks; part >= 8; part /= 2)
-        if (follow_pattern(source, part, 1, a)) return a;
-    for (u32 strands = 2; strands <= Automorphism::most_strands; strands *= 2)
-        for (u32 part = n / order_chunks; part >= least_interleaved; part /= 2)
-            if (follow_pattern(source, part, strands, a)) return a;
+    for (u32 part = n / order_chunks; part >= Automorphism::least_part; part /= 2) {
+        a.part_source = moved_parts(source, part);
+        a.part_log = std::countr_zero(part);
+        if (!a.part_source.empty()) return a;
+    }
     a.word_source = std::move(source);
     return a;
 }

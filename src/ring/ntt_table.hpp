@@ -30,7 +30,8 @@ inline constexpr int order_classes = 8;
 inline constexpr int order_rows = 32;
 inline constexpr int order_chunks = order_classes * order_rows;
 
-/// Blocks b whose words are neighbours in evaluation order, as many as a cache line has words: first, first + stride ...
+/// Blocks b whose words are neighbours in evaluation order, as many as a cache line has words: first, first + stride
+/// ...
 inline constexpr int order_line = 16;
 struct BlockLine {
     int first = 0;

@@ -90,13 +90,14 @@ class Counter {
 
 std::vector<LayerCost> layer_costs(const plan::Plan& plan, const MemoryPlan& memory, const MachineRates& rates) {
     const int log_degree = plan.parameters.log_degree;
-    const double transform = rates.transform_seconds * std::ldexp(log_degree / 15.0, log_degree - 15) / rates.threads;
+    const double size = std::ldexp(log_degree / 15.0, log_degree - 15);
+    const double transform = rates.transform_seconds * size / rates.threads;
     Counter counter(plan);
     std::vector<LayerCost> costs;
     for (std::size_t i = 0; i < plan.layers.size(); ++i) {
         const Work work = counter.layer(i, memory.options[i]);
         LinearTimes times;
-        times.relinearise = work.relinearise * transform;
+        times.relinearise = work.relinearise * rates.square_seconds * size / rates.threads;
         times.rotate = work.rotate * transform;
         times.finish = work.finish * transform;
         times.product = (work.products / rates.product_rate + work.key_products / rates.key_product_rate +

@@ -7,13 +7,15 @@
 /// How long the engine will take, from the work it does and the speed of the machine.
 namespace obscura::tensor {
 
-/// Speed of one core, and how many there are. The defaults were fitted to ResNet-20 runs on a 2.4 GHz Zen 3 server with
-/// the AVX2 kernels; `obscura bench kernels --calibrate` measures them.
+/// Speed of one core, and how many there are. The defaults were fitted to ResNet-20 runs of 32 to 512 images on a
+/// shared 2.4 GHz Zen 3 server with the AVX2 kernels. They hold what an operation costs inside a run, where it waits
+/// for memory: up to twice what the kernels take alone.
 struct MachineRates {
     double transform_seconds = 115e-6;  ///< one transform of a limb at N = 2^15, with the conversions that go with it
-    double product_rate = 34e9;         ///< multiply-adds of residues a second in the integer matrix product
-    double key_product_rate = 2.4e9;    ///< multiply-adds a second in the products with rotation keys
-    double pack_rate = 1.6e9;           ///< words a second: rows packed for the product, masked sums
+    double square_seconds = 172e-6;     ///< the same while squaring and relinearising, with the products
+    double product_rate = 20e9;         ///< multiply-adds of residues a second in the integer matrix product
+    double key_product_rate = 1.4e9;    ///< multiply-adds a second in the products with rotation keys
+    double pack_rate = 0.95e9;          ///< words a second: rows packed for the product, masked sums
     int threads = 2;
 };
 

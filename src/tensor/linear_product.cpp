@@ -11,6 +11,8 @@ namespace {
 
 /// Packed rows of a piece should stay in the second-level cache.
 constexpr std::size_t panel_bytes = std::size_t{336} << 10;
+/// Unless rotations pick single words: then longer pieces use more of each cache line (10% of a run of short tiles).
+constexpr std::size_t scattered_panel_bytes = std::size_t{1} << 20;
 constexpr std::size_t smallest_piece = 16;
 
 enum TargetKind : std::size_t { chain = 0, special = 1 };
@@ -92,8 +94,12 @@ void LinearEngine::arrange(Block& block) {
             }
 
     const std::size_t chunk = context_.degree() / ring::order_chunks;
+    const bool scattered = std::any_of(block.panels.begin(), block.panels.end(), [](const Panel& panel) {
+        return panel.key != nullptr && panel.key->automorphism.part_source.empty();
+    });
+    const std::size_t most_bytes = scattered ? scattered_panel_bytes : panel_bytes;
     block.piece = chunk;
-    while (block.piece > smallest_piece && block.room_pairs * 2 * block.piece * sizeof(u32) * 2 > panel_bytes)
+    while (block.piece > smallest_piece && block.room_pairs * 2 * block.piece * sizeof(u32) * 2 > most_bytes)
         block.piece /= 2;
     for (int i = 0; i < threads_.size(); ++i) {
         PieceScratch scratch;

@@ -230,8 +230,9 @@ TEST_F(EvaluationKeyFile, OtherKeysThanThePlansAreRefused) {
 }
 
 TEST_F(EvaluationKeyFile, OtherPlansAndParametersAreRefused) {
-    expect_error(ErrorCode::format, "another plan",
-                 [&] { load_evaluation_keys(toy.context, request, std::string(32, 'q'), path, toy.pool, toy.threads); });
+    expect_error(ErrorCode::format, "another plan", [&] {
+        load_evaluation_keys(toy.context, request, std::string(32, 'q'), path, toy.pool, toy.threads);
+    });
     const Context other{Parameters(toy_literal(10, 3, 1))};
     expect_error(ErrorCode::format, "other encryption parameters",
                  [&] { load_evaluation_keys(other, request, plan, path, toy.pool, toy.threads); });

@@ -81,7 +81,8 @@ TEST(FreshSeed, DiffersEveryTime) {
 /// skewness. Rejection must not bend the distribution near the prime either: the last range is as full as the others.
 TEST(Uniform, ResiduesAreUniformBelowThePrime) {
     constexpr std::size_t count = 1 << 20, bins = 64;
-    for (const std::uint32_t q : {ring::ntt_primes(15, 30).back(), ring::ntt_primes(10, 1).front(), 754974721u, 536'609u}) {
+    for (const std::uint32_t q :
+         {ring::ntt_primes(15, 30).back(), ring::ntt_primes(10, 1).front(), 754974721u, 536'609u}) {
         std::vector<std::uint32_t> v(count);
         RandomStream(seed_of(3), 1, q).uniform(q, v);
         std::vector<std::size_t> filled(bins), low_bits(bins);
@@ -105,7 +106,8 @@ TEST(Uniform, SmallPrimesDoNotWasteDraws) {
     RandomStream used(seed_of(5), 1, 0), fresh(seed_of(5), 1, 0);
     used.uniform(q, v);
     for (auto& word : words) word = fresh.next_u32();
-    EXPECT_TRUE(std::find(words.begin(), words.end(), used.next_u32()) != words.end()) << "more than 2.5 draws a residue";
+    EXPECT_TRUE(std::find(words.begin(), words.end(), used.next_u32()) != words.end())
+        << "more than 2.5 draws a residue";
 }
 
 /// Two degrees of freedom exceed x with probability exp(-x/2): 1e-7 at 32. Eight (pairs of neighbours) at 48.

@@ -381,6 +381,8 @@ class WholeJob(unittest.TestCase):
         self.assertEqual(bench["request_bytes"], 3 * one["request_bytes"])
         self.assertEqual(bench["response_bytes"], 3 * one["response_bytes"])
         self.assertAlmostEqual(bench["seconds_per_image"], bench["seconds_total"] / MANY)
+        self.assertGreater(bench["predicted_seconds"], 0)
+        self.assertGreater(bench["predicted_server_bytes"], bench["server"]["peak_limb_bytes"])
         self.assertGreaterEqual(bench["agreement"], 0.9)
 
     def test_a_failing_step_gives_its_status_to_the_demo(self):

@@ -33,7 +33,8 @@ const plan::Alternative& chosen(const plan::Plan& plan) {
 }
 
 double seconds_for(const plan::Alternative& layout, int batch) {
-    return batch == 0 ? layout.seconds / layout.batch : layout.seconds * std::ceil(static_cast<double>(batch) / layout.batch);
+    return batch == 0 ? layout.seconds / layout.batch
+                      : layout.seconds * std::ceil(static_cast<double>(batch) / layout.batch);
 }
 
 TEST(Planner, TakesTheLeastTimeForTheBatch) {
@@ -44,7 +45,8 @@ TEST(Planner, TakesTheLeastTimeForTheBatch) {
             EXPECT_LE(seconds_for(chosen(plan), batch), seconds_for(other, batch))
                 << "batch " << batch << ": chose runs of " << plan.run_length << ", not " << other.run_length;
     }
-    EXPECT_LT(planned(1, plenty).run_length, planned(0, plenty).run_length) << "latency wants short runs, throughput long ones";
+    EXPECT_LT(planned(1, plenty).run_length, planned(0, plenty).run_length)
+        << "latency wants short runs, throughput long ones";
 }
 
 TEST(Planner, StaysWithinTheMemory) {

@@ -137,25 +137,6 @@ TEST_P(KernelVariants, Convert) {
     }
 }
 
-TEST_P(KernelVariants, Interleave) {
-    for (const std::size_t size : {16u, 32u, 64u, 128u, 256u})
-        for (const std::size_t count : {2u, 4u, 8u}) {
-            std::vector<Words<u32>> words;
-            std::vector<const u32*> rows;
-            std::vector<u32> lane;
-            for (std::size_t i = 0; i < count; ++i) {
-                words.push_back(residues(size));
-                lane.push_back(static_cast<u32>(random() % count));
-            }
-            for (const auto& row : words) rows.push_back(row.data());
-            Words<u32> expected(size), got(size);
-            scalar.interleave(rows.data(), lane.data(), count, expected, size);
-            variant.interleave(rows.data(), lane.data(), count, got, size);
-            ASSERT_EQ(expected.vector(), got.vector());
-            ASSERT_EQ(expected[size - 1], words[count - 1][size - count + lane[count - 1]]);
-        }
-}
-
 TEST_P(KernelVariants, Gather) {
     for (const auto count : counts) {
         const auto a = residues(2048);

@@ -52,9 +52,6 @@ struct Kernels {
     void (*scale)(const Modulus& m, Factor f, const u32* a, u32* out, std::size_t count);
     /// a + b mod q.
     void (*add)(u32 q, const u32* a, const u32* b, u32* out, std::size_t count);
-    /// out[n] = rows[n % count][n - n % count + lane[n % count]] for n below `size`, a multiple of 16; count is 2, 4
-    /// or 8.
-    void (*interleave)(const u32* const* rows, const u32* lane, std::size_t count, u32* out, std::size_t size);
     /// out[n] = a[index[n]].
     void (*gather)(const u32* a, const u32* index, u32* out, std::size_t count);
     /// Montgomery product, in [0, q); a, b in [0, q).

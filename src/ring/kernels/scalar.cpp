@@ -34,7 +34,8 @@ struct Twiddles {
         }
         const u32 s = depth - tail_depth, chunk = n / order_chunks;
         const u32 block = node >> s, j = node & ((1u << s) - 1);
-        const u32 i = ((1u << s) - 1) * (n / 32) + (((block / chunk) << s) + j) * chunk + block_place(block % chunk, t.log_degree);
+        const u32 i = ((1u << s) - 1) * (n / 32) + (((block / chunk) << s) + j) * chunk +
+                      block_place(block % chunk, t.log_degree);
         return inverse ? Factor{t.inverse_tail[i], t.inverse_tail_quotient[i]} : Factor{t.tail[i], t.tail_quotient[i]};
     }
 };
@@ -106,10 +107,6 @@ void scale(const Modulus& m, Factor f, const u32* a, u32* out, std::size_t count
 
 void add(u32 q, const u32* a, const u32* b, u32* out, std::size_t count) {
     for (std::size_t i = 0; i < count; ++i) out[i] = add_mod(a[i], b[i], q);
-}
-
-void interleave(const u32* const* rows, const u32* lane, std::size_t count, u32* out, std::size_t size) {
-    for (std::size_t n = 0; n < size; ++n) out[n] = rows[n % count][n - n % count + lane[n % count]];
 }
 
 void gather(const u32* a, const u32* index, u32* out, std::size_t count) {
@@ -214,7 +211,6 @@ const Kernels& scalar_kernels() {
                                  scale_centred,
                                  scale,
                                  add,
-                                 interleave,
                                  gather,
                                  multiply,
                                  square,

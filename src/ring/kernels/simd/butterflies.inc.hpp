@@ -92,7 +92,6 @@ struct Geometry {
           chunk(degree / order_chunks),
           tiles(chunk / tile_width),
           class_stages(log_degree - 8) {}
-
 };
 
 /// Where the tail tables of NttTable have the factors of one class: node j < 2^s of stage s is number 2^s + j.

@@ -44,36 +44,6 @@ inline void add_rows(u32 q, const u32* a, const u32* b, u32* out, std::size_t co
     for (std::size_t i = 0; i < count; i += lanes) store(out + i, add_mod_q(load(a + i), load(b + i), modulus));
 }
 
-/// Rows that are read together; the order in which a vector's words are taken from each row's vector is the same.
-template <int Count>
-inline void interleave_rows(const u32* const* rows, const u32* lane, u32* out, std::size_t size) {
-    alignas(64) u32 order[lanes], row_of[lanes];
-    for (u32 i = 0; i < lanes; ++i) {
-        order[i] = i / Count * Count + lane[i % Count];
-        row_of[i] = i % Count;
-    }
-    const Vec source = load(order), wanted = load(row_of);
-    for (std::size_t n = 0; n < size; n += lanes) {
-        Vec result = permute_words(load(rows[0] + n), source);
-        for (int r = 1; r < Count; ++r)
-            result =
-                select_equal(wanted, broadcast(static_cast<u32>(r)), permute_words(load(rows[r] + n), source), result);
-        store(out + n, result);
-    }
-}
-
-inline void interleave(const u32* const* rows, const u32* lane, std::size_t count, u32* out, std::size_t size) {
-    if (!whole_vectors(size)) return scalar_kernels().interleave(rows, lane, count, out, size);
-    switch (count) {
-        case 2:
-            return interleave_rows<2>(rows, lane, out, size);
-        case 4:
-            return interleave_rows<4>(rows, lane, out, size);
-        default:
-            return interleave_rows<8>(rows, lane, out, size);
-    }
-}
-
 inline void gather(const u32* a, const u32* index, u32* out, std::size_t count) {
     if (!whole_vectors(count)) return scalar_kernels().gather(a, index, out, count);
     for (std::size_t i = 0; i < count; i += lanes) store(out + i, load_indexed(a, load(index + i)));

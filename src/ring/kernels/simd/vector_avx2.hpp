@@ -22,14 +22,6 @@ inline Vec load(const void* p) {
 inline void store(void* p, Vec v) {
     _mm256_storeu_si256(static_cast<Vec*>(p), v);
 }
-/// Words of a in the given order.
-inline Vec permute_words(Vec a, Vec order) {
-    return _mm256_permutevar8x32_epi32(a, order);
-}
-/// a where x and y are equal, else b.
-inline Vec select_equal(Vec x, Vec y, Vec a, Vec b) {
-    return _mm256_blendv_epi8(b, a, _mm256_cmpeq_epi32(x, y));
-}
 /// Words at the given indices.
 inline Vec load_indexed(const u32* p, Vec index) {
     return _mm256_i32gather_epi32(reinterpret_cast<const int*>(p), index, 4);

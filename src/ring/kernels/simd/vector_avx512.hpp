@@ -21,12 +21,6 @@ inline Vec load(const void* p) {
 inline void store(void* p, Vec v) {
     _mm512_storeu_si512(p, v);
 }
-inline Vec permute_words(Vec a, Vec order) {
-    return _mm512_permutexvar_epi32(order, a);
-}
-inline Vec select_equal(Vec x, Vec y, Vec a, Vec b) {
-    return _mm512_mask_blend_epi32(_mm512_cmpeq_epi32_mask(x, y), b, a);
-}
 inline Vec load_indexed(const u32* p, Vec index) {
     return _mm512_i32gather_epi32(index, p, 4);
 }
