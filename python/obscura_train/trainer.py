@@ -103,6 +103,9 @@ class Trainer:
         network.train(not frozen)
         self.control.clamping = True
         forward = self._form(frozen)
+        if frozen and options.replay and self.control.activations:  # as inference sees them: nothing clamped or shifted
+            seen = evaluate(network, self.control, self.planes, compiled=options.compiled)
+            self.hard.note(np.arange(len(seen.peaks)), seen.peaks)
         self.hard.choose()
         order = generator.permutation(len(self.training))
         sums = np.zeros(3)
