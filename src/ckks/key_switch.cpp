@@ -62,12 +62,12 @@ SwitchScratch::SwitchScratch(const Context& context, LimbPool& pool)
     };
     fill(square, levels);
     fill(digits, levels);
-    fill(raised, static_cast<std::size_t>(context.parameters().digits(context.levels())) * group);
+    fill(raised, static_cast<std::size_t>(context.parameters().digits(context.levels())) * group * together);
     fill(special, static_cast<std::size_t>(context.special_limbs()));
 }
 
-void mod_up(const Context& context, std::span<const ModUpItem> items, int level, bool plain,
-            std::span<const int> targets) {
+void mod_up_coefficients(const Context& context, std::span<const ModUpItem> items, int level, bool plain,
+                         std::span<const int> targets) {
     const int digits = context.parameters().digits(level);
     for (const auto& item : items)
         for (int d = 0; d < digits; ++d) {
@@ -78,13 +78,23 @@ void mod_up(const Context& context, std::span<const ModUpItem> items, int level,
             convert_to(context, conversion, {sources.data(), static_cast<std::size_t>(end - begin)}, nullptr, targets,
                        item.out + static_cast<std::size_t>(d) * targets.size());
         }
-    for (std::size_t i = 0; i < targets.size(); ++i)
-        for (const auto& item : items)
-            for (int d = 0; d < digits; ++d) {
-                u32* limb = item.out[static_cast<std::size_t>(d) * targets.size() + i];
-                const bool own = targets[i] >= context.digit_begin(d) && targets[i] < context.digit_end(d, level);
-                if (limb != nullptr && !own) context.kernels().ntt_forward(context.table(targets[i]), limb, limb);
-            }
+}
+
+void mod_up_evaluations(const Context& context, std::span<const ModUpItem> items, int level,
+                        std::span<const int> targets, std::size_t target) {
+    const int digits = context.parameters().digits(level), t = targets[target];
+    for (const auto& item : items)
+        for (int d = 0; d < digits; ++d) {
+            u32* limb = item.out[static_cast<std::size_t>(d) * targets.size() + target];
+            const bool own = t >= context.digit_begin(d) && t < context.digit_end(d, level);
+            if (limb != nullptr && !own) context.kernels().ntt_forward(context.table(t), limb, limb);
+        }
+}
+
+void mod_up(const Context& context, std::span<const ModUpItem> items, int level, bool plain,
+            std::span<const int> targets) {
+    mod_up_coefficients(context, items, level, plain, targets);
+    for (std::size_t i = 0; i < targets.size(); ++i) mod_up_evaluations(context, items, level, targets, i);
 }
 
 void digit_evaluations(const Context& context, const Poly& digits, int level, int t, u32* out) {

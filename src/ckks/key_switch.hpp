@@ -13,11 +13,13 @@ namespace obscura::ckks {
 struct SwitchScratch {
     SwitchScratch(const Context& context, LimbPool& pool);
 
-    static constexpr int group = 4;  ///< target limbs converted together
-    std::vector<Limb> square;        ///< [level]
-    std::vector<Limb> digits;        ///< [level]
-    std::vector<Limb> raised;        ///< [digits * group]
-    std::vector<Limb> special;       ///< [special limbs]
+    static constexpr int group = 4;     ///< target limbs converted together
+    static constexpr int together = 4;  ///< ciphertexts whose digits are lifted together: they share each target's
+                                        ///< twiddle factors while those are in the cache
+    std::vector<Limb> square;           ///< [level]
+    std::vector<Limb> digits;           ///< [level]
+    std::vector<Limb> raised;           ///< [together][digits * group]
+    std::vector<Limb> special;          ///< [special limbs]
     Limb small;
     Limb product0, product1;
 };
@@ -33,6 +35,11 @@ struct ModUpItem {
 /// twiddle factors are still in the cache.
 void mod_up(const Context& context, std::span<const ModUpItem> items, int level, bool plain,
             std::span<const int> targets);
+/// The two halves of mod_up: coefficients modulo all targets, then, target by target, evaluations in their place.
+void mod_up_coefficients(const Context& context, std::span<const ModUpItem> items, int level, bool plain,
+                         std::span<const int> targets);
+void mod_up_evaluations(const Context& context, std::span<const ModUpItem> items, int level,
+                        std::span<const int> targets, std::size_t target);
 
 /// Evaluations of c1 modulo limb t < level, from its digits.
 void digit_evaluations(const Context& context, const Poly& digits, int level, int t, u32* out);

@@ -37,13 +37,16 @@ struct Automorphism {
             __builtin_prefetch(operand + word_of(begin + done));
     }
 
+    /// Words that move together, wherever they are a multiple of that from the start.
+    std::size_t part_words() const { return part_source.empty() ? 1 : std::size_t{1} << part_log; }
+    /// Where the word at `position` of the result is in the operand.
+    std::size_t word_of(std::size_t position) const {
+        return part_source.empty() ? word_source[position]
+                                   : part_source[position >> part_log] + (position & (part_words() - 1));
+    }
+
     /// Words of the smallest part that counts as a pattern.
     static constexpr std::size_t least_part = 8;
-
-  private:
-    std::size_t word_of(std::size_t position) const {
-        return part_source[position >> part_log] + (position & ((std::size_t{1} << part_log) - 1));
-    }
 };
 
 /// `step` is taken modulo N.

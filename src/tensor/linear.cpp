@@ -22,9 +22,6 @@ class Stopwatch {
     std::chrono::steady_clock::time_point start_;
 };
 
-/// Ciphertexts whose digits are lifted together: they share each target's twiddle factors while those are in the cache.
-constexpr int together = 4;
-
 std::vector<int> division_sources(const ckks::Context& context, const plan::Layer& layer) {
     std::vector<int> limbs;
     for (int k = 0; k < context.special_limbs(); ++k) limbs.push_back(context.levels() + k);
@@ -85,7 +82,7 @@ FeatureMap LinearEngine::run(const plan::Layer& layer, std::vector<LinearSource>
         block.first = first;
         block.last = last;
         for (const auto& [column, shifts] : geometry.needs(first, last)) {
-            Block::Column c;
+            Column c;
             c.operand = column.first;
             c.column = column.second;
             c.shifts.assign(shifts.begin(), shifts.end());
@@ -187,53 +184,61 @@ void LinearEngine::prepare_columns(std::vector<LinearSource>& sources, const Blo
 
 void LinearEngine::raise_digits(Block& block, const std::vector<int>& targets) {
     const Stopwatch watch(times_.rotate);
+    constexpr int together = ckks::SwitchScratch::together;
     struct Task {
-        Block::Column* column;
+        Column* column;
         int channel;
     };
-    const auto digit_limbs = context_.parameters().digit_limbs();
     const auto digits = static_cast<std::size_t>(context_.parameters().digits(block.level));
     std::vector<Task> tasks;
     for (auto& column : block.columns) {
         const int channels = block.channels(column);
+        const std::size_t rows = static_cast<std::size_t>(channels) * column.rows(digits);
         column.raised.clear();
-        column.raised.resize(static_cast<std::size_t>(channels) * digits * targets.size());
+        for (std::size_t k = 0; k < targets.size(); ++k) column.raised.emplace_back(pool_, rows, block.part_log);
         for (int channel = 0; channel < channels; channel += together) tasks.push_back({&column, channel});
     }
-    threads_.parallel_for(static_cast<std::int64_t>(tasks.size()), [&](std::int64_t i, int) {
-        auto& [column, first] = tasks[static_cast<std::size_t>(i)];
+    threads_.parallel_for(static_cast<std::int64_t>(tasks.size()), [&](std::int64_t i, int worker) {
+        const auto& [column, first] = tasks[static_cast<std::size_t>(i)];
         const int last = std::min(first + together, block.channels(*column));
-        std::vector<std::vector<u32*>> out(together, std::vector<u32*>(digits * targets.size(), nullptr));
-        std::vector<std::vector<const u32*>> sources(together);
-        std::vector<ckks::ModUpItem> items;
-        for (int channel = first; channel < last; ++channel) {
-            const auto at = static_cast<std::size_t>(channel - first);
-            const auto& operand = block.operand(*column, channel);
-            assert(!column->rotated || operand.digit_level == block.level);
-            Limb* raised = column->raised.data() + static_cast<std::size_t>(channel) * digits * targets.size();
-            for (std::size_t k = 0; k < targets.size(); ++k)
-                for (std::size_t d = 0; d < digits; ++d) {
-                    const bool own = targets[k] < block.level && static_cast<int>(d) == targets[k] / digit_limbs;
-                    if (!column->rotated && !own) continue;
-                    auto& limb = raised[d * targets.size() + k];
-                    limb = pool_.take();
-                    if (!own) out[at][d * targets.size() + k] = limb.get();
-                }
-            for (int t = 0; t < block.level; ++t) sources[at].push_back(operand.digits1[static_cast<std::size_t>(t)]);
-            items.push_back({sources[at].data(), out[at].data()});
-        }
-        for (std::size_t k = 0; k < targets.size(); ++k) {
-            if (targets[k] >= block.level) continue;
-            const auto d = static_cast<std::size_t>(targets[k] / digit_limbs);
-            for (int channel = first; channel < last; ++channel) {
-                const auto& operand = block.operand(*column, channel);
-                const auto& limb =
-                    column->raised[(static_cast<std::size_t>(channel) * digits + d) * targets.size() + k];
-                ckks::digit_evaluations(context_, operand.digits1, operand.digit_level, targets[k], limb.get());
-            }
-        }
-        if (column->rotated) ckks::mod_up(context_, items, block.level, false, targets);
+        raise_channels(block, *column, first, last, targets, *scratch_[static_cast<std::size_t>(worker)]);
     });
+}
+
+void LinearEngine::raise_channels(Block& block, Column& column, int first, int last, const std::vector<int>& targets,
+                                  ckks::SwitchScratch& scratch) {
+    const int digit_limbs = context_.parameters().digit_limbs();
+    const auto digits = static_cast<std::size_t>(context_.parameters().digits(block.level));
+    const auto count = static_cast<std::size_t>(last - first);
+    std::vector<std::vector<u32*>> out(count);  // [channel][digit][target]
+    std::vector<std::vector<const u32*>> sources(count);
+    std::vector<ckks::ModUpItem> items;
+    for (std::size_t c = 0; c < count; ++c) {
+        const auto& operand = block.operand(column, first + static_cast<int>(c));
+        assert(!column.rotated || operand.digit_level == block.level);
+        for (std::size_t k = 0; k < digits * targets.size(); ++k)
+            out[c].push_back(scratch.raised[c * digits * targets.size() + k].get());
+        for (int t = 0; t < block.level; ++t) sources[c].push_back(operand.digits1[static_cast<std::size_t>(t)]);
+        items.push_back({sources[c].data(), out[c].data()});
+    }
+    if (column.rotated) ckks::mod_up_coefficients(context_, items, block.level, false, targets);
+    for (std::size_t k = 0; k < targets.size(); ++k) {
+        const int t = targets[k];
+        if (column.rotated) ckks::mod_up_evaluations(context_, items, block.level, targets, k);
+        std::vector<const u32*> rows;
+        for (std::size_t c = 0; c < count; ++c) {
+            const auto& operand = block.operand(column, first + static_cast<int>(c));
+            rows.push_back(operand.extended0[static_cast<std::size_t>(t)]);
+            for (std::size_t d = 0; d < digits; ++d) {
+                const bool own = t < block.level && static_cast<int>(d) == t / digit_limbs;
+                u32* row = out[c][d * targets.size() + k];
+                if (own) ckks::digit_evaluations(context_, operand.digits1, operand.digit_level, t, row);
+                if (own || column.rotated) rows.push_back(row);
+            }
+            rows.resize((c + 1) * column.rows(digits), nullptr);
+        }
+        column.raised[k].store(static_cast<std::size_t>(first) * column.rows(digits), rows);
+    }
 }
 
 void LinearEngine::divide_sources(Block& block) {
@@ -250,8 +255,8 @@ void LinearEngine::divide_sources(Block& block) {
 void LinearEngine::divide(Block& block, const std::vector<int>& targets) {
     const Stopwatch watch(times_.finish);
     const std::size_t count = 2 * block.sums.size();
-    const std::size_t room = scratch_.front()->raised.size(), some = std::max<std::size_t>(1, room / targets.size());
-    assert(targets.size() <= room);
+    constexpr std::size_t some = ckks::SwitchScratch::together;
+    assert(some * targets.size() <= scratch_.front()->raised.size());
     threads_.parallel_for(static_cast<std::int64_t>((count + some - 1) / some), [&](std::int64_t i, int worker) {
         const std::size_t first = static_cast<std::size_t>(i) * some, last = std::min(count, first + some);
         std::vector<u32*> limbs;

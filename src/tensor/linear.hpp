@@ -58,12 +58,16 @@ class LinearEngine {
     const LinearTimes& times() const { return times_; }
 
   private:
+    struct Column;
     struct Block;
     struct Panel;
     struct PieceScratch;
     void prepare_columns(std::vector<LinearSource>& sources, const Block& block);
     void arrange(Block& block);
+    void order_pieces(Block& block) const;
     void raise_digits(Block& block, const std::vector<int>& targets);
+    void raise_channels(Block& block, Column& column, int first, int last, const std::vector<int>& targets,
+                        ckks::SwitchScratch& scratch);
     void multiply(Block& block, const std::vector<int>& targets);
     void multiply_piece(Block& block, std::size_t target, const std::vector<int>& targets, std::size_t begin,
                         int worker);

@@ -5,6 +5,7 @@
 
 #include "base/aligned.hpp"
 #include "tensor/linear.hpp"
+#include "tensor/raised_digits.hpp"
 #include "tensor/tile_masks.hpp"
 
 namespace obscura::tensor {
@@ -15,6 +16,19 @@ struct LinearEngine::PieceScratch {
     AlignedWords rows;       ///< [4][piece] two rows of c0, two of c1
     AlignedWords gathered;   ///< [digits + 1][piece]
     AlignedWords partial;    ///< [out_channels][piece] products to be added
+};
+
+/// A source column and the digits of its ciphertexts for the current group of target limbs.
+struct LinearEngine::Column {
+    int operand = 0;
+    int column = 0;
+    std::vector<int> shifts;
+    bool rotated = false;
+    /// [target of the group], rows [channel][c0, then digits]; of the digits only the target's own if not rotated.
+    std::vector<RaisedDigits> raised;
+
+    /// Rows a channel of raised digits has.
+    std::size_t rows(std::size_t digits) const { return 1 + (rotated ? digits : 1); }
 };
 
 /// Packed rows of one column under one rotation. Steps are done in order and most panels serve only a few of them, so a
@@ -43,15 +57,8 @@ struct LinearEngine::Block {
     bool continues = false;    ///< a head's later block: add to what is there
     int first = 0, last = 0;   ///< output columns
 
-    /// A source column and the digits of its ciphertexts for the current group of target limbs.
-    struct Column {
-        int operand = 0;
-        int column = 0;
-        std::vector<int> shifts;
-        bool rotated = false;
-        std::vector<ckks::Limb> raised;  ///< [channel][digit][target of the group]; only own digits if not rotated
-    };
     std::vector<Column> columns;
+    int part_log = 0;  ///< log2 of the words of a part of raised digits: no rotation divides one if it can be helped
 
     std::vector<Panel> panels;
     std::size_t room_pairs = 0;  ///< places for panels, in pairs of rows
@@ -71,7 +78,11 @@ struct LinearEngine::Block {
     };
     std::vector<Step> steps;
 
-    std::size_t piece = 0;                    ///< words of a piece
+    std::size_t piece = 0;  ///< words of a piece
+    /// Pieces in the order of the product: those that a rotation by one tile sends to each other are neighbours, so that
+    /// what one rotation reads is still in the caches when another one reads it.
+    std::vector<std::size_t> order;
+    std::size_t run = 1;                      ///< pieces that a task takes: long enough to be worth handing out
     std::vector<PieceScratch> piece_scratch;  ///< [worker]
 
     std::vector<std::array<ckks::Poly, 2>> sums;    ///< [output column - first][out channel], limbs()

@@ -1,4 +1,5 @@
 #include <algorithm>
+#include <bit>
 #include <chrono>
 #include <tuple>
 
@@ -14,10 +15,28 @@ constexpr std::size_t panel_bytes = std::size_t{336} << 10;
 /// Unless rotations pick single words: then longer pieces use more of each cache line (10% of a run of short tiles).
 constexpr std::size_t scattered_panel_bytes = std::size_t{1} << 20;
 constexpr std::size_t smallest_piece = 16;
+/// Words of a part of raised digits: long enough for reading in long runs, and no longer than a piece needs.
+constexpr std::size_t largest_part = 64;
+/// Rotations that move smaller parts gather them into scratch rows.
+constexpr std::size_t smallest_direct_part = 32;
+constexpr std::size_t gathered_part = 16;
 
 enum TargetKind : std::size_t { chain = 0, special = 1 };
 
 using PanelIndex = std::map<std::pair<SourceColumn, int>, std::size_t>;
+
+/// `count` words of a row from evaluation point `begin` on, permuted: a pointer to them where they lie together, else
+/// `scratch` filled.
+const u32* gather(const RaisedDigits& digits, std::size_t row, const ring::Automorphism* automorphism,
+                  std::size_t begin, std::size_t count, u32* scratch) {
+    const std::size_t part = digits.part_words();
+    const auto words = [&](std::size_t from) { return digits.at(from / part, row) + from % part; };
+    const auto source = [&](std::size_t at) { return automorphism == nullptr ? at : automorphism->word_of(at); };
+    const std::size_t run = automorphism == nullptr ? part : std::min(part, automorphism->part_words());
+    if (run >= count) return words(source(begin));
+    for (std::size_t i = 0; i < count; i += run) std::copy_n(words(source(begin + i)), run, scratch + i);
+    return scratch;
+}
 
 }  // namespace
 
@@ -94,13 +113,17 @@ void LinearEngine::arrange(Block& block) {
             }
 
     const std::size_t chunk = context_.degree() / ring::order_chunks;
-    const bool scattered = std::any_of(block.panels.begin(), block.panels.end(), [](const Panel& panel) {
-        return panel.key != nullptr && panel.key->automorphism.part_source.empty();
-    });
+    std::size_t moved = largest_part;
+    for (const auto& panel : block.panels)
+        if (panel.key != nullptr) moved = std::min(moved, panel.key->automorphism.part_words());
+    const bool scattered = moved < smallest_direct_part;
+    const std::size_t part = std::min(chunk, scattered ? gathered_part : moved);
+    block.part_log = std::countr_zero(part);
     const std::size_t most_bytes = scattered ? scattered_panel_bytes : panel_bytes;
-    block.piece = chunk;
+    block.piece = scattered ? chunk : part;
     while (block.piece > smallest_piece && block.room_pairs * 2 * block.piece * sizeof(u32) * 2 > most_bytes)
         block.piece /= 2;
+    order_pieces(block);
     for (int i = 0; i < threads_.size(); ++i) {
         PieceScratch scratch;
         for (auto& panels : scratch.panels) panels = AlignedWords(block.room_pairs * 2 * block.piece);
@@ -112,15 +135,27 @@ void LinearEngine::arrange(Block& block) {
     }
 }
 
+void LinearEngine::order_pieces(Block& block) const {
+    const std::size_t pieces = context_.degree() / block.piece;
+    const auto one_tile = ring::make_automorphism(context_.parameters().log_degree(), block.sources.front().map->layout.batch);
+    const bool whole = one_tile.part_words() >= block.piece;
+    std::vector<bool> seen(pieces);
+    for (std::size_t start = 0; start < pieces; ++start)
+        for (std::size_t p = start; !seen[p]; p = whole ? one_tile.word_of(p * block.piece) / block.piece : p) {
+            seen[p] = true;
+            block.order.push_back(p);
+        }
+    const auto tiles = static_cast<std::size_t>(block.sources.front().map->layout.tiles);
+    block.run = whole && tiles < pieces ? tiles : std::max<std::size_t>(1, pieces / 64);
+}
+
 void LinearEngine::multiply(Block& block, const std::vector<int>& targets) {
     const auto start = std::chrono::steady_clock::now();
-    const std::size_t pieces = context_.degree() / block.piece;
-    // a task is a run of pieces: long enough to be worth handing out, short enough to balance
-    const std::size_t run = std::max<std::size_t>(1, pieces / 64), runs = pieces / run;
+    const std::size_t runs = block.order.size() / block.run;
     threads_.parallel_for(static_cast<std::int64_t>(targets.size() * runs), [&](std::int64_t i, int worker) {
-        const auto target = static_cast<std::size_t>(i) / runs, first = static_cast<std::size_t>(i) % runs * run;
-        for (std::size_t p = first; p < first + run; ++p)
-            multiply_piece(block, target, targets, p * block.piece, worker);
+        const auto target = static_cast<std::size_t>(i) / runs, first = static_cast<std::size_t>(i) % runs * block.run;
+        for (std::size_t p = first; p < first + block.run; ++p)
+            multiply_piece(block, target, targets, block.order[p] * block.piece, worker);
     });
     times_.product += std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
 }
@@ -183,41 +218,37 @@ void LinearEngine::pack_panel(const Block& block, const Panel& panel, std::size_
     const auto& column = block.columns[panel.column];
     const int channels = block.channels(column);
 
-    const auto raised = [&](int c, std::size_t d) {
-        return column.raised[(static_cast<std::size_t>(c) * digits + d) * targets.size() + target].get();
-    };
-    const auto prefetch = [&](int c) {
-        if (c >= channels || panel.shift == 0) return;
-        for (std::size_t d = 0; d < digits; ++d) panel.key->automorphism.prefetch(raised(c, d), begin, piece);
-    };
+    const RaisedDigits& raised = column.raised[target];
+    const auto row = [&](int c) { return static_cast<std::size_t>(c) * column.rows(digits); };  // c0's; digits follow
 
     for (int c = 0; c < channels; c += 2) {
-        prefetch(c + 2);
-        prefetch(c + 3);
         const u32* rows[2][2] = {};  // [c0 or c1][channel of the pair]
         for (int i = 0; i < 2 && c + i < channels; ++i) {
             const auto at = static_cast<std::size_t>(i);
-            const u32* c0 = block.operand(column, c + i).extended0[limb];
+            const bool has_c0 = block.operand(column, c + i).extended0[limb] != nullptr;
             u32* out0 = scratch.rows.data() + at * stride;
             u32* out1 = scratch.rows.data() + (2 + at) * stride;
             if (panel.shift == 0) {
-                rows[0][at] = c0 == nullptr ? nullptr : c0 + begin;
+                rows[0][at] = has_c0 ? gather(raised, row(c + i), nullptr, begin, piece, out0) : nullptr;
                 if (is_chain) {
-                    k.scale(m, special_product, raised(c + i, own) + begin, out1, piece);
+                    const u32* c1 = gather(raised, row(c + i) + 1 + (column.rotated ? own : 0), nullptr, begin, piece, out1);
+                    k.scale(m, special_product, c1, out1, piece);
                     rows[1][at] = out1;
                 }
                 continue;
             }
             const auto& rotation = *panel.key;
             std::array<const u32*, ring::max_inner_digits> d_ptr, b_ptr, a_ptr;
+            const auto moved = [&](std::size_t r) {
+                return gather(raised, row(c + i) + r, &rotation.automorphism, begin, piece,
+                              scratch.gathered.data() + r * stride);
+            };
             for (std::size_t d = 0; d < digits; ++d) {
-                d_ptr[d] = rotation.automorphism.gather(k, raised(c + i, d), begin, piece,
-                                                        scratch.gathered.data() + d * stride);
+                d_ptr[d] = moved(1 + d);
                 b_ptr[d] = rotation.key.b[d][limb] + begin;
                 a_ptr[d] = rotation.key.a[d][limb] + begin;
             }
-            if (c0 != nullptr)
-                c0 = rotation.automorphism.gather(k, c0, begin, piece, scratch.gathered.data() + digits * stride);
+            const u32* c0 = has_c0 ? moved(0) : nullptr;
             k.inner_product(m, d_ptr.data(), b_ptr.data(), a_ptr.data(), static_cast<int>(digits), c0, nullptr, m.r,
                             out0, out1, piece);
             rows[0][at] = out0;

@@ -79,7 +79,7 @@ std::uint64_t Simulation::run_layer(std::size_t i, const std::vector<plan::Layou
                 map.column_limbs[c] += static_cast<std::uint64_t>(map.channels) * special();
             }
             const bool rotated = shifts.size() > 1 || *shifts.begin() != 0;
-            raised += static_cast<std::uint64_t>(map.channels) * (rotated ? digits(layer.level) : 1) *
+            raised += static_cast<std::uint64_t>(map.channels) * (1 + (rotated ? digits(layer.level) : 1)) *
                       static_cast<unsigned>(options.group_limbs);
         }
         const auto block_outputs = head ? outputs : static_cast<std::uint64_t>(last - first) * outputs;
@@ -142,7 +142,9 @@ MemoryPlan plan_memory(const plan::Plan& plan, std::uint64_t budget_bytes, int t
     const auto levels = plan.parameters.chain.size();
     simulation.fixed +=
         static_cast<std::uint64_t>(threads) *
-        (2 * levels + simulation.digits(static_cast<int>(levels)) * ckks::SwitchScratch::group + special + 3);
+        (2 * levels +
+         simulation.digits(static_cast<int>(levels)) * ckks::SwitchScratch::group * ckks::SwitchScratch::together +
+         special + 3);
     auto& input = simulation.maps[0];
     input.channels = plan.input.channels;
     input.column_limbs.assign(
