@@ -72,7 +72,7 @@ plan::Plan compile(const std::string& onnx_path, const io::Images& calibration, 
     const FeatureSamples samples(network, calibration, sampled_images, pool);
     plan::Plan plan =
         quantise(network, statistics, samples, layout.merging, layout.levels.layers, layout.parameters, options, pool);
-    split_operands(plan, layout.merging, layout.levels.operands);
+    split_layers(plan, layout.merging, layout.levels.operands);
     plan.model = model_name(model, onnx_path, options);
     plan.class_names = options.class_names;
     plan.run_length = layout.run_length;

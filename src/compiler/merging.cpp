@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <optional>
 
 #include "base/error.hpp"
@@ -29,9 +30,39 @@ std::optional<Layout> fixed_layout(const plan::RealLayer& layer, const std::vect
     return std::nullopt;
 }
 
+/// Is there a rotation to be saved, and one grid that all operands' sums are taken on?
+bool can_convolve_first(const plan::RealLayer& layer) {
+    const int stride = layer.operands.front().stride;
+    return std::any_of(layer.operands.begin(), layer.operands.end(),
+                       [](const auto& operand) { return operand.taps.size() > 1; }) &&
+           std::all_of(layer.operands.begin(), layer.operands.end(),
+                       [&](const auto& operand) { return operand.stride == stride; });
+}
+
+/// Each output channel is the channel of layer `source` of the same number.
+plan::Operand identity(int source, int channels, int stride) {
+    plan::Operand operand{source, channels, stride, {{0, 0}}, {}};
+    const auto count = static_cast<std::size_t>(channels);
+    operand.weights.assign(count * count, 0);
+    for (std::size_t c = 0; c < count; ++c) operand.weights[c * count + c] = 1;
+    return operand;
+}
+
+/// A layer that leaves plain sums for `layer`.
+plan::Layer part_of(const plan::Layer& layer, const std::string& suffix, int level) {
+    plan::Layer part;
+    part.name = layer.name + suffix;
+    part.finish = plan::Finish::none;
+    part.out_channels = layer.out_channels;
+    part.height = layer.height;
+    part.width = layer.width;
+    part.level = level;
+    return part;
+}
+
 }  // namespace
 
-Merging choose_merging(const plan::RealNetwork& network, int run_length, bool wanted) {
+Merging choose_merging(const plan::RealNetwork& network, int run_length, bool wanted, bool apart) {
     const int pixels = network.input.height * network.input.width;
     // One image a tile: how many there are does not matter here.
     std::vector<Layout> layouts{
@@ -65,12 +96,13 @@ Merging choose_merging(const plan::RealNetwork& network, int run_length, bool wa
             operand_runs[o] = output->run;
         }
         merging.layers.push_back(run);
+        merging.apart.push_back(apart && run != 0 && can_convolve_first(layer));
         layouts.push_back(*output);
     }
     return merging;
 }
 
-void split_operands(plan::Plan& plan, const Merging& merging, const std::vector<std::vector<int>>& levels) {
+void split_layers(plan::Plan& plan, const Merging& merging, const std::vector<std::vector<int>>& levels) {
     std::vector<plan::Layer> layers;
     std::vector<int> moved;  // [old layer] its new index
     for (std::size_t i = 0; i < plan.layers.size(); ++i) {
@@ -80,19 +112,20 @@ void split_operands(plan::Plan& plan, const Merging& merging, const std::vector<
             if (operand.source >= 0) operand.source = moved[static_cast<std::size_t>(operand.source)];
             const int run = merging.operands[i][o];
             if (run == 0) continue;
-            plan::Layer part;
-            part.name = layer.name + ".shortcut";
-            part.finish = plan::Finish::none;
-            part.out_channels = layer.out_channels;
-            part.height = layer.height;
-            part.width = layer.width;
-            part.level = levels[i][o];
+            plan::Layer part = part_of(layer, ".shortcut", levels[i][o]);
             part.merged_run = run;
             part.operands.push_back(std::move(operand));
-            const auto channels = static_cast<std::size_t>(layer.out_channels);
-            operand = {static_cast<int>(layers.size()), layer.out_channels, 1, {{0, 0}}, {}};
-            operand.weights.assign(channels * channels, 0);
-            for (std::size_t c = 0; c < channels; ++c) operand.weights[c * channels + c] = 1;
+            operand = identity(static_cast<int>(layers.size()), layer.out_channels, 1);
+            layers.push_back(std::move(part));
+        }
+        if (merging.apart[i]) {
+            plan::Layer part = part_of(layer, ".sums", layer.level);
+            const int stride = layer.operands.front().stride;
+            part.height *= stride;
+            part.width *= stride;
+            part.operands = std::move(layer.operands);
+            for (plan::Operand& operand : part.operands) operand.stride = 1;
+            layer.operands = {identity(static_cast<int>(layers.size()), layer.out_channels, stride)};
             layers.push_back(std::move(part));
         }
         moved.push_back(static_cast<int>(layers.size()));

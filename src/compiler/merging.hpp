@@ -10,16 +10,20 @@ namespace obscura::compiler {
 
 struct Merging {
     std::vector<int> layers;                 ///< [layer] its merged_run
+    std::vector<bool> apart;                 ///< [layer] do its convolutions run before, and it merges their sums?
     std::vector<std::vector<int>> operands;  ///< [layer][operand] not 0: a strided shortcut beside operands that were
                                              ///< merged earlier, which becomes a merging layer of its own
 };
 
 /// Decides where to merge: after every stride that would leave idle tiles, or that needs it. Without `wanted`, nowhere.
+/// A merging layer takes every tap under as many rotations as it merges positions. `apart`: convolutions whose operands
+/// all have the same stride run at stride 1 instead, for the columns that are needed, and an identity layer merges what
+/// they give: one more key switch for each output, but far fewer rotations where tiles are short.
 /// Throws Error(unsupported) where a layer's operands cannot be brought to one layout.
-Merging choose_merging(const plan::RealNetwork& network, int run_length, bool wanted);
+Merging choose_merging(const plan::RealNetwork& network, int run_length, bool wanted, bool apart);
 
-/// Turns the operands that Merging::operands names into layers of their own, which give the same sums. `levels`: of
-/// those layers, [layer][operand].
-void split_operands(plan::Plan& plan, const Merging& merging, const std::vector<std::vector<int>>& levels);
+/// Turns the operands that Merging::operands names, and the convolutions that Merging::apart names, into layers of
+/// their own, which give the same sums. `levels`: of the former, [layer][operand].
+void split_layers(plan::Plan& plan, const Merging& merging, const std::vector<std::vector<int>>& levels);
 
 }  // namespace obscura::compiler

@@ -37,7 +37,7 @@ plan::Plan outline(const plan::RealNetwork& network, const Design& design) {
             layer.operands.push_back({operand.source, operand.channels, operand.stride, operand.taps, {}});
         plan.layers.push_back(std::move(layer));
     }
-    split_operands(plan, design.merging, design.levels.operands);
+    split_layers(plan, design.merging, design.levels.operands);
     for (const auto& layer : plan.layers)
         if (layer.finish == plan::Finish::square)
             plan.relinearisation_level = std::max(plan.relinearisation_level, layer.output_level());
@@ -56,10 +56,10 @@ std::uint64_t key_bytes(const plan::Plan& plan) {
     return sum;
 }
 
-Design design_for(const plan::RealNetwork& network, int run_length, const CompileOptions& options) {
+Design design_for(const plan::RealNetwork& network, int run_length, bool apart, const CompileOptions& options) {
     Design result;
     result.run_length = run_length;
-    result.merging = choose_merging(network, run_length, options.merge_tiles);
+    result.merging = choose_merging(network, run_length, options.merge_tiles, apart);
     result.levels = assign_levels(network, result.merging);
     const int tiles = network.input.height * network.input.width / std::max(1, run_length);
     result.parameters = choose_parameters(result.levels, tiles, options);
@@ -78,6 +78,26 @@ plan::Alternative weigh(const plan::RealNetwork& network, const Design& design, 
     return result;
 }
 
+/// A design and what it takes.
+struct Weighed {
+    Design design;
+    plan::Alternative takes;
+};
+
+/// The faster of the ways to merge.
+Weighed best_for(const plan::RealNetwork& network, int run_length, const CompileOptions& options) {
+    const auto weighed = [&](bool apart) {
+        Design design = design_for(network, run_length, apart, options);
+        const auto takes = weigh(network, design, options);
+        return Weighed{std::move(design), takes};
+    };
+    Weighed direct = weighed(false);
+    const auto& merging = direct.design.merging.layers;
+    if (std::all_of(merging.begin(), merging.end(), [](int run) { return run == 0; })) return direct;
+    Weighed apart = weighed(true);
+    return apart.takes.seconds < direct.takes.seconds ? std::move(apart) : std::move(direct);
+}
+
 std::string describe(const plan::Alternative& a) {
     return fmt::format("runs of {}: {} images at once, {:.2f} GB, {:.0f} MB of keys, {:.1f} s", a.run_length, a.batch,
                        static_cast<double>(a.memory_bytes + process_bytes) / 1e9,
@@ -92,9 +112,9 @@ std::uint64_t residue_bytes(const CompileOptions& options) {
 
 Design design(const plan::RealNetwork& network, const CompileOptions& options) {
     if (options.run_length != 0) {
-        Design fixed = design_for(network, options.run_length, options);
-        fixed.alternatives.push_back(weigh(network, fixed, options));
-        return fixed;
+        Weighed fixed = best_for(network, options.run_length, options);
+        fixed.design.alternatives.push_back(fixed.takes);
+        return std::move(fixed.design);
     }
     const int pixels = network.input.height * network.input.width;
     std::vector<Design> designs;
@@ -103,8 +123,7 @@ Design design(const plan::RealNetwork& network, const CompileOptions& options) {
     for (int run = 1; run <= pixels; run *= 2) {
         if (pixels % run != 0) break;
         try {
-            Design candidate = design_for(network, run, options);
-            const auto alternative = weigh(network, candidate, options);
+            auto [candidate, alternative] = best_for(network, run, options);
             if (alternative.key_bytes > most_key_bytes) continue;
             designs.push_back(std::move(candidate));
             alternatives.push_back(alternative);

@@ -1,7 +1,7 @@
 #include "runtime/executor.hpp"
 
-#include <chrono>
 #include <algorithm>
+#include <chrono>
 
 #include "base/error.hpp"
 #include "tensor/cost_model.hpp"
@@ -29,7 +29,8 @@ std::vector<ckks::Ciphertext> execute(const plan::Plan& plan, const ckks::Contex
             map.drop_to(layer.level);
             sources.push_back({&map, tensor::columns_read_from(plan, layouts, operand.source + 1, i + 1)});
         }
-        maps[i + 1] = engine.run(layer, sources, layouts[i + 1], memory.options[i], [&](double fraction) {
+        const auto wanted = tensor::columns_to_compute(plan, layouts, i);
+        maps[i + 1] = engine.run(layer, sources, layouts[i + 1], wanted, memory.options[i], [&](double fraction) {
             if (progress.cancelled()) throw Error(ErrorCode::cancelled, "interrupted in layer " + layer.name);
             progress.update(done + fraction * costs[i].seconds(), total, layer.name);
         });

@@ -40,11 +40,13 @@ class Counter {
         const bool head = layer.finish == plan::Finish::head;
         const double limbs = layer.level + special_;
         Work work;
-        const int size = std::max(1, std::min(options.block_columns, output.columns()));
-        for (int first = 0; first < output.columns(); first += size) {
-            const int last = std::min(output.columns(), first + size);
-            for (const auto& [column, shifts] : geometry.needs(first, last)) add_column(layer, column, shifts, work);
-            for (int d = first; d < last; ++d) {
+        const auto wanted = columns_to_compute(plan_, layouts_, index);
+        std::span<const int> rest = wanted;
+        while (!rest.empty()) {
+            const auto block = rest.first(std::min(rest.size(), static_cast<std::size_t>(options.block_columns)));
+            rest = rest.subspan(block.size());
+            for (const auto& [column, shifts] : geometry.needs(block)) add_column(layer, column, shifts, work);
+            for (const int d : block) {
                 double rows = 0;
                 for (const auto& term : geometry.terms[static_cast<std::size_t>(d)])
                     rows += layer.operands[static_cast<std::size_t>(term.operand)].channels;
@@ -53,7 +55,7 @@ class Counter {
                     work.words += 4.0 * geometry.phases(d) * layer.out_channels * limbs * degree_;
             }
         }
-        const double outputs = static_cast<double>(head ? 1 : output.columns()) * layer.out_channels;
+        const double outputs = (head ? 1.0 : static_cast<double>(wanted.size())) * layer.out_channels;
         work.finish = 2 * outputs * limbs;
         if (head)
             work.finish +=

@@ -4,9 +4,9 @@
 
 namespace obscura::tensor {
 
-std::map<SourceColumn, std::set<int>> Geometry::needs(int first_column, int last_column) const {
+std::map<SourceColumn, std::set<int>> Geometry::needs(std::span<const int> columns) const {
     std::map<SourceColumn, std::set<int>> result;
-    for (int d = first_column; d < last_column; ++d)
+    for (const int d : columns)
         for (const auto& term : terms[static_cast<std::size_t>(d)])
             result[{term.operand, term.column}].insert(term.shift);
     return result;

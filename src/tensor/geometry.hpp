@@ -2,6 +2,7 @@
 
 #include <map>
 #include <set>
+#include <span>
 #include <utility>
 #include <vector>
 
@@ -34,8 +35,8 @@ struct Geometry {
         return masks.empty() ? 1 : static_cast<int>(phase_masks[static_cast<std::size_t>(column)].size());
     }
 
-    /// Source columns that a range of output columns reads, with the rotations of each.
-    std::map<SourceColumn, std::set<int>> needs(int first_column, int last_column) const;
+    /// Source columns that some output columns read, with the rotations of each.
+    std::map<SourceColumn, std::set<int>> needs(std::span<const int> columns) const;
 };
 
 /// `sources`: layout of each operand's source, in the layer's order. A head has one output column per source column:

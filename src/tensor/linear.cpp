@@ -47,7 +47,8 @@ LinearEngine::LinearEngine(const ckks::Context& context, const ckks::EvaluationK
 }
 
 FeatureMap LinearEngine::run(const plan::Layer& layer, std::vector<LinearSource>& sources, const plan::Layout& output,
-                             const LinearOptions& options, const std::function<void(double fraction)>& progress) {
+                             std::span<const int> wanted, const LinearOptions& options,
+                             const std::function<void(double fraction)>& progress) {
     const bool head = layer.finish == plan::Finish::head;
     const int columns = output.columns(), result_level = layer.output_level();
     std::vector<plan::Layout> source_layouts;
@@ -70,18 +71,17 @@ FeatureMap LinearEngine::run(const plan::Layer& layer, std::vector<LinearSource>
     const int group_limbs = std::clamp(options.group_limbs, 1, ckks::SwitchScratch::group);
     const auto division = division_sources(context_, layer);
     std::vector<std::array<ckks::Poly, 2>> head_sums;
-    const int size = std::max(1, std::min(options.block_columns, columns));
-    for (int first = 0; first < columns; first += size) {
-        progress(static_cast<double>(first) / columns);
-        const int last = std::min(columns, first + size);
+    const auto size = static_cast<std::size_t>(std::max(1, options.block_columns));
+    for (std::size_t first = 0; first < wanted.size(); first += size) {
+        progress(static_cast<double>(first) / static_cast<double>(wanted.size()));
+        const std::size_t last = std::min(wanted.size(), first + size);
         Block block(layer, sources, geometry, weights, masks);
         block.level = layer.level;
         block.dropped = layer.dropped();
         block.sum_columns = head;
         block.continues = head && first > 0;
-        block.first = first;
-        block.last = last;
-        for (const auto& [column, shifts] : geometry.needs(first, last)) {
+        block.outputs = wanted.subspan(first, last - first);
+        for (const auto& [column, shifts] : geometry.needs(block.outputs)) {
             Column c;
             c.operand = column.first;
             c.column = column.second;
@@ -94,8 +94,7 @@ FeatureMap LinearEngine::run(const plan::Layer& layer, std::vector<LinearSource>
         if (head && first > 0)
             block.sums = std::move(head_sums);
         else
-            block.sums.resize(static_cast<std::size_t>(head ? 1 : last - first) *
-                              static_cast<std::size_t>(layer.out_channels));
+            block.sums.resize((head ? 1 : block.outputs.size()) * static_cast<std::size_t>(layer.out_channels));
         for (auto& sum : block.sums)
             for (auto& part : sum) part.limbs.resize(static_cast<std::size_t>(context_.limbs()));
 
@@ -114,7 +113,7 @@ FeatureMap LinearEngine::run(const plan::Layer& layer, std::vector<LinearSource>
             for (const int i : group) targets.push_back(division[static_cast<std::size_t>(i)]);
             compute(targets);
         }
-        const bool finished = !head || last == columns;
+        const bool finished = !head || last == wanted.size();
         const auto target_groups = in_groups(0, result_level, group_limbs);
         if (!head) {
             divide_sources(block);
@@ -135,8 +134,9 @@ FeatureMap LinearEngine::run(const plan::Layer& layer, std::vector<LinearSource>
             for (std::size_t i = 0; i < block.sums.size(); ++i) {
                 auto& sum = block.sums[i];
                 for (auto& part : sum) part.limbs.resize(static_cast<std::size_t>(result_level));
+                const auto channels = static_cast<std::size_t>(layer.out_channels);
                 const auto at =
-                    static_cast<std::size_t>(head ? 0 : first) * static_cast<std::size_t>(layer.out_channels) + i;
+                    head ? i : static_cast<std::size_t>(block.outputs[i / channels]) * channels + i % channels;
                 ckks::Ciphertext ct{std::move(sum[0]), std::move(sum[1])};
                 if (layer.finish == plan::Finish::none)
                     result.ready[at] = ckks::make_operand(context_, std::move(ct));
@@ -145,7 +145,7 @@ FeatureMap LinearEngine::run(const plan::Layer& layer, std::vector<LinearSource>
             }
         }
         // columns that no later block of this layer reads, and no later layer either, free their memory
-        const auto later = geometry.needs(last, columns);
+        const auto later = geometry.needs(wanted.subspan(last));
         for (const auto& c : block.columns) {
             FeatureMap* map = sources[static_cast<std::size_t>(c.operand)].map;
             bool needed = false;

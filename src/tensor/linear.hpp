@@ -2,6 +2,7 @@
 
 #include <functional>
 #include <memory>
+#include <span>
 #include <vector>
 
 #include "base/thread_pool.hpp"
@@ -49,11 +50,12 @@ class LinearEngine {
     LinearEngine(const ckks::Context& context, const ckks::EvaluationKeys& keys, ckks::LimbPool& pool,
                  ThreadPool& threads);
 
-    /// Runs the layer; the result has Layer::output_level limbs. Finish::square: it is pending. Finish::none: ready.
-    /// Finish::head: pending, one column of out_channels class scores in every valid tile.
-    /// `progress(fraction)` is called between blocks and may throw to stop.
+    /// Runs the layer for the `wanted` columns of its output (all of a head's); the result has Layer::output_level
+    /// limbs. Finish::square: it is pending. Finish::none: ready. Finish::head: pending, one column of out_channels
+    /// class scores in every valid tile. `progress(fraction)` is called between blocks and may throw to stop.
     FeatureMap run(const plan::Layer& layer, std::vector<LinearSource>& sources, const plan::Layout& output,
-                   const LinearOptions& options, const std::function<void(double fraction)>& progress);
+                   std::span<const int> wanted, const LinearOptions& options,
+                   const std::function<void(double fraction)>& progress);
 
     const LinearTimes& times() const { return times_; }
 

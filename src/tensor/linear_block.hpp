@@ -1,6 +1,7 @@
 #pragma once
 
 #include <array>
+#include <span>
 #include <vector>
 
 #include "base/aligned.hpp"
@@ -53,9 +54,9 @@ struct LinearEngine::Block {
     const TileMasks& masks;
     int level = 0;
     int dropped = 0;
-    bool sum_columns = false;  ///< a head: all output columns add up to one
-    bool continues = false;    ///< a head's later block: add to what is there
-    int first = 0, last = 0;   ///< output columns
+    bool sum_columns = false;      ///< a head: all output columns add up to one
+    bool continues = false;        ///< a head's later block: add to what is there
+    std::span<const int> outputs;  ///< output columns
 
     std::vector<Column> columns;
     int part_log = 0;  ///< log2 of the words of a part of raised digits: no rotation divides one if it can be helped
@@ -70,6 +71,7 @@ struct LinearEngine::Block {
     };
     /// One phase of an output column; the phases of a column add up.
     struct Step {
+        std::size_t output = 0;  ///< index into outputs
         int column = 0;
         int phase = 0;
         std::vector<Term> terms;
@@ -79,13 +81,13 @@ struct LinearEngine::Block {
     std::vector<Step> steps;
 
     std::size_t piece = 0;  ///< words of a piece
-    /// Pieces in the order of the product: those that a rotation by one tile sends to each other are neighbours, so that
-    /// what one rotation reads is still in the caches when another one reads it.
+    /// Pieces in the order of the product: those that a rotation by one tile sends to each other are neighbours, so
+    /// that what one rotation reads is still in the caches when another one reads it.
     std::vector<std::size_t> order;
     std::size_t run = 1;                      ///< pieces that a task takes: long enough to be worth handing out
     std::vector<PieceScratch> piece_scratch;  ///< [worker]
 
-    std::vector<std::array<ckks::Poly, 2>> sums;    ///< [output column - first][out channel], limbs()
+    std::vector<std::array<ckks::Poly, 2>> sums;    ///< [index into outputs][out channel], limbs()
     std::vector<std::array<ckks::Limb, 2>> smalls;  ///< quotients of the division
 
     void place_panels(const std::map<std::pair<SourceColumn, int>, std::size_t>& panel_of);

@@ -84,12 +84,13 @@ void LinearEngine::arrange(Block& block) {
         }
     }
     // phase by phase, because neighbouring columns share most panels of a phase
-    std::map<std::pair<int, int>, Block::Step> steps;
-    for (int d = block.first; d < block.last; ++d)
-        for (const auto& term : block.geometry.terms[static_cast<std::size_t>(d)])
-            steps[{term.phase, d}].terms.push_back(term);
+    std::map<std::pair<int, std::size_t>, Block::Step> steps;
+    for (std::size_t o = 0; o < block.outputs.size(); ++o)
+        for (const auto& term : block.geometry.terms[static_cast<std::size_t>(block.outputs[o])])
+            steps[{term.phase, o}].terms.push_back(term);
     for (auto& [at, step] : steps) {
-        std::tie(step.phase, step.column) = at;
+        std::tie(step.phase, step.output) = at;
+        step.column = block.outputs[step.output];
         block.steps.push_back(std::move(step));
     }
     block.place_panels(panel_of);
@@ -137,7 +138,8 @@ void LinearEngine::arrange(Block& block) {
 
 void LinearEngine::order_pieces(Block& block) const {
     const std::size_t pieces = context_.degree() / block.piece;
-    const auto one_tile = ring::make_automorphism(context_.parameters().log_degree(), block.sources.front().map->layout.batch);
+    const auto one_tile =
+        ring::make_automorphism(context_.parameters().log_degree(), block.sources.front().map->layout.batch);
     const bool whole = one_tile.part_words() >= block.piece;
     std::vector<bool> seen(pieces);
     for (std::size_t start = 0; start < pieces; ++start)
@@ -174,11 +176,10 @@ void LinearEngine::multiply_piece(Block& block, std::size_t target, const std::v
     std::vector<u32*> outs(static_cast<std::size_t>(block.out_channels()));
     for (const auto& step : block.steps) {
         for (const auto index : step.fresh) pack_panel(block, block.panels[index], target, targets, begin, scratch);
-        const bool add = step.phase > 0 || (block.sum_columns && (block.continues || step.column > block.first));
+        const bool add = step.phase > 0 || (block.sum_columns && (block.continues || step.output > 0));
         const u32* mask = block.mask(step, t);
         const bool apart = add || mask != nullptr;
-        const std::size_t first =
-            block.sum_columns ? 0 : static_cast<std::size_t>(step.column - block.first) * outs.size();
+        const std::size_t first = block.sum_columns ? 0 : step.output * outs.size();
         for (std::size_t part = 0; part < 2; ++part) {
             const auto& row = step.rows[kind][part];
             const auto sum = [&](std::size_t o) { return block.sums[first + o][part][limb] + begin; };
@@ -231,7 +232,8 @@ void LinearEngine::pack_panel(const Block& block, const Panel& panel, std::size_
             if (panel.shift == 0) {
                 rows[0][at] = has_c0 ? gather(raised, row(c + i), nullptr, begin, piece, out0) : nullptr;
                 if (is_chain) {
-                    const u32* c1 = gather(raised, row(c + i) + 1 + (column.rotated ? own : 0), nullptr, begin, piece, out1);
+                    const u32* c1 =
+                        gather(raised, row(c + i) + 1 + (column.rotated ? own : 0), nullptr, begin, piece, out1);
                     k.scale(m, special_product, c1, out1, piece);
                     rows[1][at] = out1;
                 }

@@ -65,10 +65,12 @@ std::uint64_t Simulation::run_layer(std::size_t i, const std::vector<plan::Layou
     for (const auto& operand : layer.operands)
         read_later.push_back(columns_read_from(plan, layouts, operand.source + 1, i + 1));
     std::uint64_t peak = in_maps();
-    const int size = std::max(1, std::min(options.block_columns, output.columns()));
-    for (int first = 0; first < output.columns(); first += size) {
-        const int last = std::min(output.columns(), first + size);
-        const auto needs = geometry.needs(first, last);
+    const auto wanted = columns_to_compute(plan, layouts, i);
+    std::span<const int> rest = wanted;
+    while (!rest.empty()) {
+        const auto block = rest.first(std::min(rest.size(), static_cast<std::size_t>(options.block_columns)));
+        rest = rest.subspan(block.size());
+        const auto needs = geometry.needs(block);
         std::uint64_t raised = 0;
         for (const auto& [column, shifts] : needs) {
             auto& map =
@@ -82,12 +84,12 @@ std::uint64_t Simulation::run_layer(std::size_t i, const std::vector<plan::Layou
             raised += static_cast<std::uint64_t>(map.channels) * (1 + (rotated ? digits(layer.level) : 1)) *
                       static_cast<unsigned>(options.group_limbs);
         }
-        const auto block_outputs = head ? outputs : static_cast<std::uint64_t>(last - first) * outputs;
+        const auto block_outputs = head ? outputs : block.size() * outputs;
         const auto sums = 2 * block_outputs * (level + special() + 1);
         const auto masks = geometry.masks.size() * (level + special());
         peak = std::max(peak, in_maps() + raised + sums + masks);
-        const auto later = geometry.needs(last, output.columns());
-        for (int d = first; d < last; ++d)
+        const auto later = geometry.needs(rest);
+        for (const int d : block)
             if (!head) result.column_limbs[static_cast<std::size_t>(d)] = 2 * outputs * result_level;
         if (head) result.column_limbs[0] = 2 * outputs * result_level;
         for (const auto& [column, shifts] : needs) {
@@ -120,6 +122,15 @@ std::vector<bool> columns_read_from(const plan::Plan& plan, const std::vector<pl
                         read[static_cast<std::size_t>(plan::neighbour(source, phase.centre, tap).column)] = true;
         }
     return read;
+}
+
+std::vector<int> columns_to_compute(const plan::Plan& plan, const std::vector<plan::Layout>& layouts,
+                                    std::size_t layer) {
+    const auto read = columns_read_from(plan, layouts, static_cast<int>(layer) + 1, layer + 1);
+    std::vector<int> columns;
+    for (std::size_t c = 0; c < read.size(); ++c)
+        if (read[c] || plan.layers[layer].finish == plan::Finish::head) columns.push_back(static_cast<int>(c));
+    return columns;
 }
 
 std::uint64_t limb_bytes(const plan::Plan& plan) {

@@ -22,6 +22,10 @@ MemoryPlan plan_memory(const plan::Plan& plan, std::uint64_t budget_bytes, int t
 /// Bytes a limb takes in a LimbPool.
 std::uint64_t limb_bytes(const plan::Plan& plan);
 
+/// Output columns of a layer that later layers read, in order; all of a head's.
+std::vector<int> columns_to_compute(const plan::Plan& plan, const std::vector<plan::Layout>& layouts,
+                                    std::size_t layer);
+
 /// [columns] whether layers from `layer` on read a column of map `map` (0: the input, i + 1: layer i).
 std::vector<bool> columns_read_from(const plan::Plan& plan, const std::vector<plan::Layout>& layouts, int map,
                                     std::size_t layer);

@@ -72,7 +72,8 @@ class LinearAgreement : public ::testing::TestWithParam<test::ToyShape> {
                 map.drop_to(layer.level);
                 sources.push_back({&map, columns_read_from(plan, layouts, operand.source + 1, i + 1)});
             }
-            maps[i + 1] = engine.run(layer, sources, layouts[i + 1], options, [](double) {});
+            maps[i + 1] = engine.run(layer, sources, layouts[i + 1], columns_to_compute(plan, layouts, i), options,
+                                     [](double) {});
             auto& residues = all.emplace_back();
             for (const auto& ct : maps[i + 1].pending) {
                 append(ct.c0, context.degree(), residues);
@@ -160,7 +161,9 @@ TEST(Linear, RunsLayersWithoutAFinish) {
         given.push_back(std::move(copy));
     }
     std::vector<LinearSource> sources{{&map, std::vector<bool>(static_cast<std::size_t>(layout.columns()), true)}};
-    const auto result = engine.run(pooling, sources, layout, {}, [](double) {});
+    std::vector<int> columns(static_cast<std::size_t>(layout.columns()));
+    std::iota(columns.begin(), columns.end(), 0);
+    const auto result = engine.run(pooling, sources, layout, columns, {}, [](double) {});
     ASSERT_EQ(result.ready.size(), given.size());
     // The result is an operand: P c0, and digits of c1. Seven times the source, exactly.
     for (std::size_t i = 0; i < given.size(); ++i)
