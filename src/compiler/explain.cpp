@@ -75,7 +75,11 @@ class Explainer {
     }
 
   private:
-    int ciphertexts(int channels, std::size_t layout) const { return channels * layouts_[layout].columns(); }
+    /// Of a map that layers read (0: the input): only its columns that are needed exist.
+    int ciphertexts(int channels, std::size_t map) const {
+        if (map == 0) return channels * layouts_.front().columns();
+        return channels * static_cast<int>(tensor::columns_to_compute(plan_, layouts_, map - 1).size());
+    }
 
     /// Limbs of one polynomial of a key: one for each digit, over all primes.
     std::uint64_t key_limbs(int level) const {
@@ -83,12 +87,15 @@ class Explainer {
     }
 
     /// Distinct rotations of source columns, added up over the operands' channels.
-    int rotated_ciphertexts(const plan::Layer& layer, const Layout& output) const {
+    int rotated_ciphertexts(std::size_t index) const {
+        const plan::Layer& layer = plan_.layers[index];
+        const Layout& output = layouts_[index + 1];
+        const auto columns = tensor::columns_to_compute(plan_, layouts_, index);
         std::set<std::tuple<int, int, int>> rotated;
         int count = 0;
         for (const plan::Operand& operand : layer.operands) {
             const Layout& source = layouts_[static_cast<std::size_t>(operand.source + 1)];
-            for (int column = 0; column < output.columns(); ++column)
+            for (const int column : columns)
                 for (const plan::Phase& phase : plan::phases(source, output, operand.stride, column))
                     for (const plan::Tap& tap : operand.taps) {
                         const auto at = plan::neighbour(source, phase.centre, tap);
@@ -124,7 +131,7 @@ class Explainer {
         const plan::Operand& main = layer.operands.front();
         row.ciphertexts_in = ciphertexts(main.channels, static_cast<std::size_t>(main.source + 1));
         row.ciphertexts_out = head ? layer.out_channels : ciphertexts(layer.out_channels, index + 1);
-        int rotated = rotated_ciphertexts(layer, output);
+        int rotated = rotated_ciphertexts(index);
         if (head) rotated += layer.out_channels * static_cast<int>(plan::head_steps(output).size());
         row.rotations = static_cast<double>(rotated) / row.ciphertexts_in;
         row.output_bytes = static_cast<std::uint64_t>(row.ciphertexts_out) * ciphertext_bytes(layer.output_level());
