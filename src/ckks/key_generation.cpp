@@ -65,7 +65,7 @@ class KeyWriter {
             if (step == 0)
                 k.multiply(m, s, s, target_.data(), n_);
             else
-                ring::apply(automorphism, context_.parameters().log_degree(), s, target_.data());
+                ring::apply(automorphism, s, target_.data());
             const u32 p = context_.special_product(t);
             k.scale(m, ring::make_factor(step == 0 ? ring::mul_mod(p, m.r, m.q) : p, m.q), target_.data(),
                     target_.data(), n_);

@@ -224,7 +224,7 @@ Operand make_operand(const Context& context, Ciphertext&& ciphertext) {
 std::vector<Ciphertext> rotate_hoisted(const Context& context, const EvaluationKeys& keys, const Operand& operand,
                                        std::span<const int> steps, LimbPool& pool, SwitchScratch& scratch) {
     const auto& k = context.kernels();
-    const std::size_t n = context.degree(), chunk = n / ring::order_chunks;
+    const std::size_t n = context.degree(), chunk = n / ring::row_pieces;
     const int level = operand.level, digit_count = context.parameters().digits(level);
     assert(operand.digit_level == level);
     struct Extended {
@@ -258,13 +258,13 @@ std::vector<Ciphertext> rotate_hoisted(const Context& context, const EvaluationK
                 std::array<const u32*, ring::max_inner_digits> d_ptr, b_ptr, a_ptr;
                 for (int d = 0; d < digit_count; ++d) {
                     const auto at = static_cast<std::size_t>(d);
-                    d_ptr[at] = rotation.automorphism.gather(k, raised[at], begin, chunk, gathered.data() + at * chunk);
+                    d_ptr[at] = rotation.automorphism.gather(raised[at], begin, chunk, gathered.data() + at * chunk);
                     b_ptr[at] = rotation.key.b[at][limb] + begin;
                     a_ptr[at] = rotation.key.a[at][limb] + begin;
                 }
                 const u32* c0 = operand.extended0[limb];
                 if (c0 != nullptr)
-                    c0 = rotation.automorphism.gather(k, c0, begin, chunk,
+                    c0 = rotation.automorphism.gather(c0, begin, chunk,
                                                       gathered.data() + static_cast<std::size_t>(digit_count) * chunk);
                 k.inner_product(m, d_ptr.data(), b_ptr.data(), a_ptr.data(), digit_count, c0, nullptr, m.r,
                                 sums[s].c0[limb] + begin, sums[s].c1[limb] + begin, chunk);

@@ -31,7 +31,7 @@ struct Workload {
     explicit Workload(int log)
         : log_degree(log),
           degree(std::size_t{1} << log),
-          chunk(degree / order_chunks),
+          chunk(degree / row_pieces),
           stride(degree + 17 * 16) {  // a power of two apart, rows would compete for the same cache sets
         for (const u32 q : ntt_primes(log, prime_count)) {
             tables.push_back(make_ntt_table(log, q));

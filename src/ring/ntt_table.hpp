@@ -1,7 +1,5 @@
 #pragma once
 
-#include <memory>
-#include <span>
 #include <vector>
 
 #include "ring/modular.hpp"
@@ -13,51 +11,38 @@
 /// c_0 = a_0, c_i = a_i - I a_{N-i} ("fold"), the element becomes an ordinary polynomial of degree below N modulo Y^N -
 /// I, whose transform evaluates it at Y = zeta^e for the N exponents e = 1 mod 4 below 4N.
 ///
-/// The transform is a binary tree. Node n = 1, 2, ... (children 2n and 2n+1) of depth d works on the (n - 2^d)-th of
-/// 2^d equal segments with one twiddle; exponents halve on the way down: e[1] = N, e[2n] = e[n]/2, e[2n+1] = e[n]/2 +
-/// 2N. Leaf i evaluates at exponent e[N + i].
+/// Evaluation order. These exponents are the powers of 5 modulo 4N, and word j is the evaluation at zeta^(5^j): the
+/// value of slot j. A rotation by any number of slots is therefore a cyclic shift of the words.
 ///
-/// Evaluation order. Leaf i = c (N/8) + b 32 + r (c < 8, b < N/256, r < 32) is stored at position c (N/8) + r (N/256) +
-/// place(b): a rotation by a multiple of N/32 slots then moves whole chunks of N/256 words (the exponent changes in its
-/// five highest bits only, and the five lowest leaf bits count those), so rotated operands are just read from other
-/// addresses. A rotation by a multiple of N/64 changes six bits, by amounts that depend on the four highest leaf bits
-/// instead of the three in c; so place(b) has b's bits in the order lowest, highest, second lowest, second highest ...
-/// until four are left, which follow as they are: such a rotation moves whole quarters of a chunk, a multiple of N/128
-/// sixteenths. The same order for every kernel variant, so their results can be compared word by word.
+/// The transform is a binary tree. A node of depth d has one of 2^d equal segments of the coefficients and, below it,
+/// the slots of one residue j modulo 2^d; its twiddle zeta^(5^j N / 2^(d+1)) belongs to the child with the slots j
+/// modulo 2^(d+1), the first; the second one, with the opposite sign, has the slots j + 2^d. So the i-th segment of
+/// depth d has the residue that is i with its d bits reversed.
 namespace obscura::ring {
 
-inline constexpr int order_classes = 8;
-inline constexpr int order_rows = 32;
-inline constexpr int order_chunks = order_classes * order_rows;
+/// The first stages of the tree, the head, are those above this depth: 2^8 nodes there, and as many slots in a row.
+inline constexpr int head_stages = 8;
+inline constexpr int head_slots = 1 << head_stages;
+/// Below, in the tail, 16 neighbouring slots (a cache line) of all rows make up a column, which is transformed alone.
+inline constexpr int column_slots = 16;
+inline constexpr int columns = head_slots / column_slots;
 
-/// Blocks b whose words are neighbours in evaluation order, as many as a cache line has words: first, first + stride
-/// ...
-inline constexpr int order_line = 16;
-struct BlockLine {
-    int first = 0;
-    int stride = 1;
+/// Twiddle factors of one direction, split into values and Shoup quotients (each with one word more, since vectors of
+/// odd lanes are loaded from one word further on).
+struct Twiddles {
+    std::vector<u32> head,
+        head_quotient;  ///< residue j of depth d: word 2^d + j; the root's carries the fold's factor -I
+    std::vector<u32> tail, tail_quotient;  ///< in the order of use: see tail_index
 };
-/// Line `line` of a chunk.
-BlockLine block_line(int line, int log_degree);
+/// Where the tail has residue j of depth d, 8 <= d < log_degree: column by column, depth by depth, row by row.
+std::size_t tail_index(int depth, u32 residue, int log_degree);
 
-/// Position in its chunk of block b < N/256.
-u32 block_place(u32 block, int log_degree);
-/// Position in evaluation order of leaf i.
-u32 leaf_position(u32 leaf, int log_degree);
-/// Exponent e (zeta^e, e = 1 mod 4) of every leaf.
-std::vector<u32> leaf_exponents(int log_degree);
-
-/// Twiddle factors of one prime. Tables are split into values and Shoup quotients so that vectors load either.
+/// Twiddle factors of one prime.
 struct NttTable {
     Modulus modulus;
     int log_degree = 0;
     Factor imaginary;  ///< I, with I^2 = -1
-    /// Nodes 1 .. N/32 - 1: the stages whose butterflies span at least 32 words. Node 1 carries the factor -I of the
-    /// fold.
-    std::vector<u32> tree, tree_quotient, inverse_tree, inverse_tree_quotient;
-    /// The last five stages, in the transposed order: stage s = 0..4 (2^s nodes per 32-leaf block), then class, then
-    /// node j < 2^s, then block b < N/256: index = (2^s - 1) (N/32) + (c 2^s + j) (N/256) + place(b).
-    std::vector<u32> tail, tail_quotient, inverse_tail, inverse_tail_quotient;
+    Twiddles forward, inverse;
 };
 
 NttTable make_ntt_table(int log_degree, u32 q);

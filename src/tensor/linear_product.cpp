@@ -113,7 +113,7 @@ void LinearEngine::arrange(Block& block) {
                 row.weights = block.weights.pack(used);
             }
 
-    const std::size_t chunk = context_.degree() / ring::order_chunks;
+    const std::size_t chunk = context_.degree() / ring::row_pieces;
     std::size_t moved = largest_part;
     for (const auto& panel : block.panels)
         if (panel.key != nullptr) moved = std::min(moved, panel.key->automorphism.part_words());

@@ -87,7 +87,7 @@ std::vector<i64> key_noise(Toy& toy, const SwitchingKey& key, DigitForm form, in
     if (t >= c.digit_begin(digit) && t < c.digit_end(digit, key.level)) {
         u32 factor = m.q - c.special_product(t);
         if (rotation != nullptr) {
-            ring::apply(*rotation, c.parameters().log_degree(), s.data(), target.data());
+            ring::apply(*rotation, s.data(), target.data());
         } else {
             k.multiply(m, s.data(), s.data(), target.data(), n);
             factor = ring::mul_mod(factor, m.r, m.q);

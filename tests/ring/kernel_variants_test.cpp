@@ -137,18 +137,6 @@ TEST_P(KernelVariants, Convert) {
     }
 }
 
-TEST_P(KernelVariants, Gather) {
-    for (const auto count : counts) {
-        const auto a = residues(2048);
-        Words<u32> index(count), expected(count), got(count);
-        for (std::size_t i = 0; i < count; ++i) index[i] = static_cast<u32>(random() % 2048);
-        scalar.gather(a.data(), index, expected, count);
-        variant.gather(a.data(), index, got, count);
-        ASSERT_EQ(expected.vector(), got.vector());
-        ASSERT_EQ(expected[count - 1], a[index[count - 1]]);
-    }
-}
-
 TEST_P(KernelVariants, Quotient) {
     for (const auto count : counts)
         for (int sources = 1; sources <= max_conversion_sources; ++sources) {

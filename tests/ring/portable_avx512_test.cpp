@@ -35,11 +35,6 @@ inline simde__m512i portable_sra(simde__m512i a, __m128i bits) {
     for (auto& x : w.at) x >>= _mm_cvtsi128_si32(bits);
     return w.vector();
 }
-inline simde__m512i portable_gather(simde__m512i index, const void* p, int) {
-    Words512 at(index), out(index);
-    for (int i = 0; i < 16; ++i) out.at[i] = static_cast<const std::int32_t*>(p)[at.at[i]];
-    return out.vector();
-}
 inline simde__m512i portable_mask_shuffle(simde__m512i kept, unsigned mask, simde__m512i a, int order) {
     Words512 w(a), out(kept);
     for (int i = 0; i < 16; ++i)
@@ -61,12 +56,10 @@ inline simde__m512i portable_to_int(simde__m512 a) {
 
 }  // namespace
 
-#undef _mm512_i32gather_epi32
 #undef _mm512_sra_epi32
 #undef _mm512_mask_shuffle_epi32
 #undef _mm512_cvtepi32_ps
 #undef _mm512_cvtps_epi32
-#define _mm512_i32gather_epi32 portable_gather
 #define _mm512_sra_epi32 portable_sra
 #define _mm512_mask_shuffle_epi32 portable_mask_shuffle
 #define _mm512_cvtepi32_ps portable_to_float

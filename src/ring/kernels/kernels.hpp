@@ -8,8 +8,9 @@
 #include "ring/ntt_table.hpp"
 
 /// The arithmetic that takes the time, as a table of functions: one table per instruction set, chosen once at run time.
-/// Every variant returns the same words as the scalar one. Pointers are 64-byte aligned unless a count says otherwise;
-/// arrays are residues modulo one prime q < 2^30. "Montgomery product" of a and b means a b / 2^32 mod q.
+/// Every variant returns the same words as the scalar one. Pointers are 64-byte aligned unless a count says otherwise,
+/// but for the digits and add0 of inner products, which rotations move by any number of words; arrays are residues
+/// modulo one prime q < 2^30. "Montgomery product" of a and b means a b / 2^32 mod q.
 namespace obscura::ring {
 
 /// Most sources of one base conversion. Sums of |y_i| <= q_i/2 have to stay below 2^32, so that with factors below q
@@ -20,6 +21,9 @@ inline constexpr int max_conversion_sources = 9;
 inline constexpr int max_inner_digits = 7;
 /// Outputs of the integer matrix product are computed in blocks of this many; weights are padded with zeros.
 inline constexpr int product_block = 4;
+/// Where several operations follow one another, they go over rows of N words piece by piece, N / row_pieces words or
+/// fewer at a time, so that what one writes is still in the cache when the next one reads it.
+inline constexpr int row_pieces = 256;
 
 /// Result of a base conversion for one target prime.
 struct ConversionTarget {
@@ -52,8 +56,6 @@ struct Kernels {
     void (*scale)(const Modulus& m, Factor f, const u32* a, u32* out, std::size_t count);
     /// a + b mod q.
     void (*add)(u32 q, const u32* a, const u32* b, u32* out, std::size_t count);
-    /// out[n] = a[index[n]].
-    void (*gather)(const u32* a, const u32* index, u32* out, std::size_t count);
     /// Montgomery product, in [0, q); a, b in [0, q).
     void (*multiply)(const Modulus& m, const u32* a, const u32* b, u32* out, std::size_t count);
 

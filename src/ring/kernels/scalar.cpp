@@ -2,6 +2,7 @@
 #include <cassert>
 #include <vector>
 
+#include "ring/bit_reversal.hpp"
 #include "ring/kernels/kernels.hpp"
 
 /// The reference: each function is its definition, with no regard to speed beyond that.
@@ -21,24 +22,10 @@ u32 montgomery(u32 a, u32 b, const Modulus& m) {
     return montgomery_reduce(static_cast<u64>(a) * b, m) % m.q;
 }
 
-/// Twiddle of the node with index `node` of depth `depth`, from either table.
-struct Twiddles {
-    const NttTable& t;
-    bool inverse;
-    Factor at(u32 depth, u32 node) const {
-        const u32 n = 1u << t.log_degree, tail_depth = static_cast<u32>(t.log_degree) - 5;
-        if (depth < tail_depth) {
-            const u32 i = (1u << depth) + node;
-            return inverse ? Factor{t.inverse_tree[i], t.inverse_tree_quotient[i]}
-                           : Factor{t.tree[i], t.tree_quotient[i]};
-        }
-        const u32 s = depth - tail_depth, chunk = n / order_chunks;
-        const u32 block = node >> s, j = node & ((1u << s) - 1);
-        const u32 i = ((1u << s) - 1) * (n / 32) + (((block / chunk) << s) + j) * chunk +
-                      block_place(block % chunk, t.log_degree);
-        return inverse ? Factor{t.inverse_tail[i], t.inverse_tail_quotient[i]} : Factor{t.tail[i], t.tail_quotient[i]};
-    }
-};
+/// Twiddle of residue j modulo 2^depth.
+u32 twiddle(const Twiddles& twiddles, int depth, u32 j, int log_degree) {
+    return depth < head_stages ? twiddles.head[(1u << depth) + j] : twiddles.tail[tail_index(depth, j, log_degree)];
+}
 
 void ntt_forward(const NttTable& t, const u32* in, u32* out) {
     const u32 q = t.modulus.q, n = 1u << t.log_degree, i = t.imaginary.value;
@@ -50,11 +37,10 @@ void ntt_forward(const NttTable& t, const u32* in, u32* out) {
         a[n - j] = add_mod(x, y, q);  // times -I by the first twiddle
     }
     a[n / 2] = mul_mod(reduce(in[n / 2], q), i + 1, q);
-    const Twiddles twiddles{t, false};
-    for (u32 depth = 0; depth < static_cast<u32>(t.log_degree); ++depth) {
+    for (int depth = 0; depth < t.log_degree; ++depth) {
         const u32 half = n >> (depth + 1);
         for (u32 node = 0; node < (1u << depth); ++node) {
-            const u32 w = twiddles.at(depth, node).value;
+            const u32 w = twiddle(t.forward, depth, reverse_bits(node, depth), t.log_degree);
             for (u32 j = 2 * node * half; j < (2 * node + 1) * half; ++j) {
                 const u32 x = a[j], y = mul_mod(a[j + half], w, q);
                 a[j] = add_mod(x, y, q);
@@ -62,18 +48,17 @@ void ntt_forward(const NttTable& t, const u32* in, u32* out) {
             }
         }
     }
-    for (u32 leaf = 0; leaf < n; ++leaf) out[leaf_position(leaf, t.log_degree)] = a[leaf];
+    for (u32 leaf = 0; leaf < n; ++leaf) out[reverse_bits(leaf, t.log_degree)] = a[leaf];
 }
 
 void ntt_inverse(const NttTable& t, const InverseScale& scale, const u32* in, u32* out) {
     const u32 q = t.modulus.q, n = 1u << t.log_degree;
     std::vector<u32> a(n);
-    for (u32 leaf = 0; leaf < n; ++leaf) a[leaf] = reduce(in[leaf_position(leaf, t.log_degree)], q);
-    const Twiddles twiddles{t, true};
-    for (u32 depth = static_cast<u32>(t.log_degree); depth-- > 0;) {
+    for (u32 leaf = 0; leaf < n; ++leaf) a[leaf] = reduce(in[reverse_bits(leaf, t.log_degree)], q);
+    for (int depth = t.log_degree; depth-- > 0;) {
         const u32 half = n >> (depth + 1);
         for (u32 node = 0; node < (1u << depth); ++node) {
-            const u32 w = twiddles.at(depth, node).value;
+            const u32 w = twiddle(t.inverse, depth, reverse_bits(node, depth), t.log_degree);
             for (u32 j = 2 * node * half; j < (2 * node + 1) * half; ++j) {
                 const u32 x = a[j], y = a[j + half];
                 a[j] = add_mod(x, y, q);
@@ -107,10 +92,6 @@ void scale(const Modulus& m, Factor f, const u32* a, u32* out, std::size_t count
 
 void add(u32 q, const u32* a, const u32* b, u32* out, std::size_t count) {
     for (std::size_t i = 0; i < count; ++i) out[i] = add_mod(a[i], b[i], q);
-}
-
-void gather(const u32* a, const u32* index, u32* out, std::size_t count) {
-    for (std::size_t i = 0; i < count; ++i) out[i] = a[index[i]];
 }
 
 void multiply(const Modulus& m, const u32* a, const u32* b, u32* out, std::size_t count) {
@@ -203,23 +184,9 @@ void subtract_scale(const Modulus& m, Factor f, u32 bias, const u32* x, const u3
 }  // namespace
 
 const Kernels& scalar_kernels() {
-    static const Kernels kernels{"scalar",
-                                 9,
-                                 ntt_forward,
-                                 ntt_inverse,
-                                 ntt_inverse_centred,
-                                 scale_centred,
-                                 scale,
-                                 add,
-                                 gather,
-                                 multiply,
-                                 square,
-                                 convert,
-                                 quotient,
-                                 inner_product,
-                                 pack_pair,
-                                 matrix_product,
-                                 subtract_scale};
+    static const Kernels kernels{
+        "scalar", 9,      ntt_forward, ntt_inverse, ntt_inverse_centred, scale_centred, scale,          add,
+        multiply, square, convert,     quotient,    inner_product,       pack_pair,     matrix_product, subtract_scale};
     return kernels;
 }
 

@@ -43,9 +43,9 @@ inline Twiddle broadcast(Factor f) {
     const Vec quotient = broadcast(f.quotient);
     return {broadcast(f.value), quotient, quotient};
 }
+/// `quotient` must be followed by one more word.
 inline Twiddle load_twiddle(const u32* value, const u32* quotient) {
-    const Vec e = load(quotient);
-    return {load(value), e, odd(e)};
+    return {load(value), load(quotient), load_odd(quotient)};
 }
 /// y times the factor, in [0, 2q); y any words.
 [[gnu::always_inline]] inline Vec multiply_lazy(Vec y, const Twiddle& f, Vec q) {

@@ -1,10 +1,11 @@
 #pragma once
 
+#include "ring/bit_reversal.hpp"
 #include "ring/kernels/simd/arithmetic.inc.hpp"
 
 /// Butterflies of several tree stages on an array of registers (Harvey, "Faster arithmetic for number-theoretic
 /// transforms", 2014). x[0 .. 2^Stages) are equally spaced members of one segment; twiddle(stage, node) is the factor
-/// of node < 2^stage, counted from the segment's root, stage 0 being the root.
+/// of node < 2^stage, counted from the segment's root, stage 0 being the root; both are of type Index.
 namespace obscura::ring {
 namespace {
 
@@ -28,13 +29,13 @@ inline Bounds bounds_of(u32 q) {
     y = multiply_lazy(difference, w, m.q);
 }
 
-template <int Stages, class Twiddles>
-[[gnu::always_inline]] inline void forward_butterflies(Vec* x, const Twiddles& twiddle, Bounds m) {
+template <int Stages, class TwiddleOf>
+[[gnu::always_inline]] inline void forward_butterflies(Vec* x, const TwiddleOf& twiddle, Bounds m) {
     unroll<0, Stages>([&](auto stage) __attribute__((always_inline)) {
         constexpr int half = 1 << (Stages - 1 - decltype(stage)::value);
         unroll<0, 1 << decltype(stage)::value>([&](auto node) __attribute__((always_inline)) {
             constexpr int first = 2 * half * decltype(node)::value;
-            const Twiddle w = twiddle(stage.value, node.value);
+            const Twiddle w = twiddle(stage, node);
             unroll<first, half>([&](auto i) __attribute__((always_inline)) {
                 forward_butterfly(x[i.value], x[i.value + half], w, m);
             });
@@ -42,13 +43,14 @@ template <int Stages, class Twiddles>
     });
 }
 
-template <int Stages, class Twiddles>
-[[gnu::always_inline]] inline void inverse_butterflies(Vec* x, const Twiddles& twiddle, Bounds m) {
+template <int Stages, class TwiddleOf>
+[[gnu::always_inline]] inline void inverse_butterflies(Vec* x, const TwiddleOf& twiddle, Bounds m) {
     unroll<0, Stages>([&](auto up) __attribute__((always_inline)) {
-        constexpr int stage = Stages - 1 - decltype(up)::value, half = 1 << decltype(up)::value;
-        unroll<0, 1 << stage>([&](auto node) __attribute__((always_inline)) {
+        constexpr Index<Stages - 1 - decltype(up)::value> stage;
+        constexpr int half = 1 << decltype(up)::value;
+        unroll<0, 1 << stage.value>([&](auto node) __attribute__((always_inline)) {
             constexpr int first = 2 * half * decltype(node)::value;
-            const Twiddle w = twiddle(stage, node.value);
+            const Twiddle w = twiddle(stage, node);
             unroll<first, half>([&](auto i) __attribute__((always_inline)) {
                 inverse_butterfly(x[i.value], x[i.value + half], w, m);
             });
@@ -56,68 +58,90 @@ template <int Stages, class Twiddles>
     });
 }
 
-/// The twiddles of Stages stages below one tree node, broadcast once for a whole segment.
-template <int Stages>
-struct SegmentTwiddles {
-    Vec values[1 << Stages], quotients[1 << Stages];
-    SegmentTwiddles(const u32* value, const u32* quotient, int root) {
-        for (int stage = 0; stage < Stages; ++stage)
+/// x[i] -> x[i with its bits reversed]: from the order of tree nodes to that of slots, and back.
+template <int Bits>
+[[gnu::always_inline]] inline void reverse_order(Vec* x) {
+    unroll<0, 1 << Bits>([&](auto i) __attribute__((always_inline)) {
+        constexpr int other = reverse_bits(decltype(i)::value, Bits);
+        if constexpr (other > decltype(i)::value) {
+            const Vec kept = x[i.value];
+            x[i.value] = x[other];
+            x[other] = kept;
+        }
+    });
+}
+
+/// Twiddles of the first stages, the same in all lanes.
+struct RootTwiddles {
+    Vec values[lanes], quotients[lanes];
+    explicit RootTwiddles(const Twiddles& t) {
+        for (int stage = 0; stage < lanes_log; ++stage)
             for (int node = 0; node < 1 << stage; ++node) {
-                values[(1 << stage) + node] = broadcast(value[(root << stage) + node]);
-                quotients[(1 << stage) + node] = broadcast(quotient[(root << stage) + node]);
+                const auto at = (1u << stage) + reverse_bits(static_cast<u32>(node), stage);
+                values[(1 << stage) + node] = broadcast(t.head[at]);
+                quotients[(1 << stage) + node] = broadcast(t.head_quotient[at]);
             }
     }
-    Twiddle operator()(int stage, int node) const {
-        const int i = (1 << stage) + node;
+    template <class Stage, class Node>
+    [[gnu::always_inline]] Twiddle operator()(Stage, Node) const {
+        constexpr int i = (1 << Stage::value) + Node::value;
         return {values[i], quotients[i], quotients[i]};
     }
 };
 
-/// Room for a class block of the largest ring, 2^17.
-constexpr int max_class_size = 1 << 14;
-/// Tiles are as many blocks wide as a cache line of evaluation order has words: rows and twiddles are a power of two
-/// apart, so that few lines of them stay cached at a time and each must be used up at once.
-constexpr int tile_width = order_line, tile_vectors = tile_width / lanes;
-/// The smallest ring with whole tiles.
-constexpr int min_vector_log_degree = 12;
-
-/// Where things are in a ring of degree 2^log_degree.
-struct Geometry {
-    int degree, class_size, chunk;
-    int tiles;         ///< of a class block
-    int class_stages;  ///< tree stages of a class block before the tiles
-    explicit Geometry(int log_degree)
-        : degree(1 << log_degree),
-          class_size(degree / order_classes),
-          chunk(degree / order_chunks),
-          tiles(chunk / tile_width),
-          class_stages(log_degree - 8) {}
-};
-
-/// Where the tail tables of NttTable have the factors of one class: node j < 2^s of stage s is number 2^s + j.
-struct TailOffsets {
-    u32 at[32];
-    TailOffsets(const Geometry& g, int class_index) {
-        for (int s = 0; s < 5; ++s)
-            for (int j = 0; j < 1 << s; ++j)
-                at[(1 << s) + j] =
-                    static_cast<u32>(((1 << s) - 1) * (g.degree / 32) + ((class_index << s) + j) * g.chunk);
-    }
-};
-/// Twiddles of the last five stages below node `root`, for the vector of blocks that the pointers begin with.
-struct TailTwiddles {
+/// Twiddles whose lanes are slots. The pointers are at those of the first stage's node; a depth of the tree begins
+/// `width` words behind the one before, then twice as many, and so on.
+struct SlotTwiddles {
     const u32 *values, *quotients;
-    const u32* offsets;
-    std::size_t root;
-    [[gnu::always_inline]] Twiddle operator()(int stage, int node) const {
-        const std::size_t at = offsets[(root << stage) + node];
+    std::size_t width;
+    template <class Stage, class Node>
+    [[gnu::always_inline]] Twiddle operator()(Stage, Node) const {
+        // residue r of the first depth, of R residues, becomes r + R k at a later one; these take R lanes = `width`
+        constexpr std::size_t k = reverse_bits(Node::value, Stage::value);
+        const std::size_t at = ((std::size_t{1} << Stage::value) - 1 + k) * width;
         return load_twiddle(values + at, quotients + at);
     }
 };
 
-/// Tree stages of the next pass over a class block when `left` remain: few passes, of two or three stages.
-inline int next_stages(int left) {
-    return left == 1 ? 1 : left == 2 || left == 4 ? 2 : 3;
+/// The head's stages: those of the roots, after which the lanes of a vector are slots; `class_stages` on vectors of
+/// equal position in the 2^class_stages classes that a root's segment is divided into, the last three at once.
+constexpr int classes = head_slots / lanes, class_stages = head_stages - lanes_log;
+constexpr int first_class_stages = class_stages - 3;
+/// Vectors of a column.
+constexpr int column_vectors = column_slots / lanes;
+/// The smallest ring with a whole vector of positions in half a class.
+constexpr int min_vector_log_degree = head_stages + lanes_log + 1;
+
+/// Where things are in a ring of degree 2^log_degree, and its work area: column after column of rows of 16 words, with
+/// a line more between them, because of caches that keep few lines a power of two apart.
+struct Geometry {
+    int degree, tail_stages, rows;
+    int segment;  ///< words of one root's segment
+    std::size_t column_stride;
+    explicit Geometry(int log_degree)
+        : degree(1 << log_degree),
+          tail_stages(log_degree - head_stages),
+          rows(1 << tail_stages),
+          segment(degree / lanes),
+          column_stride(static_cast<std::size_t>(rows + 1) * column_slots) {}
+    std::size_t work_words() const { return columns * column_stride; }
+    std::size_t tail_twiddles(int column) const { return static_cast<std::size_t>(column) * (rows - 1) * column_slots; }
+    /// Where the work area has the row with position p < rows of all classes.
+    std::size_t row(int position) const {
+        return std::size_t{reverse_bits(static_cast<u32>(position), tail_stages)} * column_slots;
+    }
+    /// Where that row has its i-th vector.
+    std::size_t in_row(std::size_t i) const { return i / column_vectors * column_stride + i % column_vectors * lanes; }
+};
+
+/// The stages of a column are done in few passes of two or three, the deepest in passes of two where possible: these
+/// have the most twiddles, and rows of the array that are far apart. Stages of the first pass when `left` remain:
+inline int first_stages(int left) {
+    return left == 2 || left == 4 ? 2 : 3;
+}
+/// The same division from below: stages of the last pass of `count`.
+inline int last_stages(int count) {
+    return count % 3 == 0 ? 3 : 2;
 }
 
 }  // namespace

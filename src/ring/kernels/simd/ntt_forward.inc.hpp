@@ -1,134 +1,150 @@
 #pragma once
 
 #include "ring/kernels/column_zero.hpp"
+#include "ring/kernels/scratch.hpp"
 #include "ring/kernels/simd/butterflies.inc.hpp"
 
-/// Forward transform: one pass over the whole array (fold and three stages), then everything else class by class, in
-/// cache: passes of two or three stages, and a last pass over tiles of 16 blocks of 32 words that transposes them.
+/// Forward transform, in two passes over the array. The head: fold and eight stages, for a vector of positions and its
+/// mirror image at a time; on the way the lanes of vectors become slots instead of positions. Then the tail, in place
+/// for one column of the work area after another: its rows lie in such an order that the slots end in theirs.
 namespace obscura::ring {
 namespace {
 
-/// Columns [j, j + lanes) together with their mirror images: fold, then three stages on both.
-/// Neither pass reads what another iteration wrote, so in == out is fine; column N/16, its own mirror image, is
-/// computed twice, with the same result.
-inline void forward_fold_pass(const NttTable& t, const u32* in, u32* out) {
-    const int n = 1 << t.log_degree, stride = n / order_classes;
-    const Bounds m = bounds_of(t.modulus.q);
-    const Twiddle imaginary = broadcast(t.imaginary);
-    const SegmentTwiddles<3> twiddles(t.tree.data(), t.tree_quotient.data(), 1);
-    u32 column_zero[order_classes];
-    forward_column_zero(t, in, column_zero);
-    for (int j = 1; j < n / 16; j += lanes) {
-        const int mirror = stride - j - (lanes - 1);  // the last of the mirrored columns is stride - j
-        Vec x[8], y[8];
-        unroll<0, 4>([&](auto row) __attribute__((always_inline)) {
-            constexpr int k = row.value;
-            const auto fold = [&](Vec & low, Vec & high) __attribute__((always_inline)) {
-                const Vec a = reduce_once(low, m.two_q), b = multiply_lazy(high, imaginary, m.q);
-                low = sub(add(a, m.two_q), b);
-                high = add(a, b);
-            };
-            x[k] = load(in + j + k * stride);
-            y[7 - k] = load_reversed(in + mirror + (7 - k) * stride);
-            fold(x[k], y[7 - k]);
-            y[k] = load_reversed(in + mirror + k * stride);
-            x[7 - k] = load(in + j + (7 - k) * stride);
-            fold(y[k], x[7 - k]);
-        });
-        forward_butterflies<3>(x, twiddles, m);
-        unroll<0, 8>([&](auto k) __attribute__((always_inline)) { store(out + j + k.value * stride, x[k.value]); });
-        forward_butterflies<3>(y, twiddles, m);
+/// Columns [j, j + lanes) of `lanes` rows of `stride` words together with their mirror images: fold, the stages of the
+/// roots, transposition. x[t], y[t]: the slots of position j + t, stride - j - t.
+[[gnu::always_inline]] inline void forward_roots(const u32* in, int stride, int j, const Twiddle& imaginary,
+                                                 const RootTwiddles& twiddles, Bounds m, Vec* x, Vec* y) {
+    const int mirror = stride - j - (lanes - 1);  // the last of the mirrored columns is stride - j
+    unroll<0, lanes / 2>([&](auto row) __attribute__((always_inline)) {
+        constexpr int k = row.value, last = lanes - 1 - k;
+        const auto fold = [&](Vec & low, Vec & high) __attribute__((always_inline)) {
+            const Vec a = reduce_once(low, m.two_q), b = multiply_lazy(high, imaginary, m.q);
+            low = sub(add(a, m.two_q), b);
+            high = add(a, b);
+        };
+        x[k] = load(in + j + k * stride);
+        y[last] = load_reversed(in + mirror + last * stride);
+        fold(x[k], y[last]);
+        y[k] = load_reversed(in + mirror + k * stride);
+        x[last] = load(in + j + last * stride);
+        fold(y[k], x[last]);
+    });
+    const auto transform = [&](Vec * v) __attribute__((always_inline)) {
+        forward_butterflies<lanes_log>(v, twiddles, m);
+        reverse_order<lanes_log>(v);
+        transpose(v);
+    };
+    transform(x);
+    transform(y);
+}
+
+/// The other stages of the head for one position of all classes; `row` is its row of the work area.
+inline void forward_classes(const NttTable& t, Bounds m, const Geometry& g, Vec* x, u32* row) {
+    const u32 *values = t.forward.head.data(), *quotients = t.forward.head_quotient.data();
+    constexpr int groups = 1 << first_class_stages;
+    for (int i = 0; i < 8; ++i) {
+        Vec v[groups];
+        unroll<0, groups>([&](auto k) __attribute__((always_inline)) { v[k.value] = x[i + 8 * k.value]; });
+        forward_butterflies<first_class_stages>(v, SlotTwiddles{values + lanes, quotients + lanes, lanes}, m);
+        reverse_order<first_class_stages>(v);
+        unroll<0, groups>([&](auto k) __attribute__((always_inline)) { x[i + 8 * k.value] = v[k.value]; });
+    }
+    for (int group = 0; group < groups; ++group) {
+        Vec v[8];
+        unroll<0, 8>([&](auto k) __attribute__((always_inline)) { v[k.value] = x[8 * group + k.value]; });
+        const int at = (groups + group) * lanes;
+        forward_butterflies<3>(v, SlotTwiddles{values + at, quotients + at, groups * lanes}, m);
+        reverse_order<3>(v);
         unroll<0, 8>([&](auto k) __attribute__((always_inline)) {
-            store_reversed(out + mirror + k.value * stride, y[k.value]);
+            store(row + g.in_row(static_cast<std::size_t>(group + groups * k.value)), v[k.value]);
         });
-    }
-    for (int k = 0; k < order_classes; ++k) out[k * stride] = column_zero[k];
-}
-
-/// `Stages` stages of all segments of one class block; `root` is the tree node of the first.
-template <int Stages>
-inline void forward_tree_pass(const NttTable& t, Bounds m, int root, int segments, int size, const u32* in, u32* out) {
-    const int step = size >> Stages;
-    for (int s = 0; s < segments; ++s, in += size, out += size) {
-        const SegmentTwiddles<Stages> twiddles(t.tree.data(), t.tree_quotient.data(), root + s);
-        for (int j = 0; j < step; j += lanes) {
-            Vec x[1 << Stages];
-            unroll<0, 1 << Stages>([&](auto k)
-                                       __attribute__((always_inline)) { x[k.value] = load(in + j + k.value * step); });
-            forward_butterflies<Stages>(x, twiddles, m);
-            unroll<0, 1 << Stages>([&](auto k)
-                                       __attribute__((always_inline)) { store(out + j + k.value * step, x[k.value]); });
-        }
     }
 }
 
-/// The last five stages of a tile, results in evaluation order. rows[v][r] is leaf r of the v-th vector of blocks.
-inline void forward_tail(const u32* values, const u32* quotients, const TailOffsets& offsets, Bounds m, int chunk,
-                         Vec (*rows)[32], u32* out) {
-    for (int r = 0; r < 8; ++r)
-        unroll<0, tile_vectors>([&](auto v) __attribute__((always_inline)) {
-            constexpr int shift = v.value * lanes;
-            Vec* row = rows[v.value] + r;
-            Vec x[4] = {row[0], row[8], row[16], row[24]};
-            forward_butterflies<2>(x, TailTwiddles{values + shift, quotients + shift, offsets.at, 1}, m);
-            unroll<0, 4>([&](auto k) __attribute__((always_inline)) { row[8 * k.value] = x[k.value]; });
-        });
-    for (std::size_t part = 0; part < 4; ++part, out += 8 * chunk)
-        unroll<0, tile_vectors>([&](auto v) __attribute__((always_inline)) {
-            constexpr int shift = v.value * lanes;
-            Vec x[8];
-            unroll<0, 8>([&](auto k)
-                             __attribute__((always_inline)) { x[k.value] = rows[v.value][8 * part + k.value]; });
-            forward_butterflies<3>(x, TailTwiddles{values + shift, quotients + shift, offsets.at, 4 + part}, m);
-            unroll<0, 8>([&](auto k) __attribute__((always_inline)) {
-                store(out + k.value * chunk + shift, reduce_once(reduce_once(x[k.value], m.two_q), m.q));
+/// Position 0 of all classes, which is its own mirror image: its words are transformed like a small ring's.
+inline void forward_position_zero(const NttTable& t, Bounds m, const Geometry& g, const Twiddle& imaginary,
+                                  const RootTwiddles& twiddles, const u32* in, u32* work) {
+    alignas(64) u32 comb[head_slots + lanes] = {}, column_zero[lanes];
+    for (int i = 0; i < head_slots; ++i) comb[i] = in[i * g.rows];
+    Vec x[classes], y[lanes];
+    for (int j = 1; j < classes; j += lanes) {
+        Vec columns_of[lanes];
+        forward_roots(comb, classes, j, imaginary, twiddles, m, columns_of, y);
+        for (int k = 0; k < lanes && j + k < classes; ++k) x[j + k] = columns_of[k];
+    }
+    forward_column_zero(t, comb, classes, lanes, column_zero);
+    x[0] = load(column_zero);
+    forward_classes(t, m, g, x, work + g.row(0));
+}
+
+inline void forward_head(const NttTable& t, Bounds m, const Geometry& g, const u32* in, u32* work) {
+    const Twiddle imaginary = broadcast(t.imaginary);
+    const RootTwiddles twiddles(t.forward);
+    for (int j = 1; j <= g.rows / 2; j += lanes) {
+        Vec x[lanes][classes], y[lanes][classes];
+        for (int c = 0; c < classes; ++c) {
+            Vec a[lanes], b[lanes];
+            forward_roots(in, g.segment, j + c * g.rows, imaginary, twiddles, m, a, b);
+            unroll<0, lanes>([&](auto k) __attribute__((always_inline)) {
+                x[k.value][c] = a[k.value];
+                y[k.value][classes - 1 - c] = b[k.value];
             });
-        });
+        }
+        for (int k = 0; k < lanes; ++k) {
+            forward_classes(t, m, g, x[k], work + g.row(j + k));
+            forward_classes(t, m, g, y[k], work + g.row(g.rows - j - k));
+        }
+    }
+    forward_position_zero(t, m, g, imaginary, twiddles, in, work);
 }
 
-/// Tiles: the transposition, the tail.
-inline void forward_tile_pass(const NttTable& t, Bounds m, const Geometry& g, int class_index, const u32* in,
+/// `Stages` stages of a column in place, from `depth` below the head on; the last ones store reduced words to `out`.
+template <int Stages, bool Last>
+inline void forward_tail_pass(const u32* values, const u32* quotients, Bounds m, int rows, int depth, u32* column,
                               u32* out) {
-    const TailOffsets offsets(g, class_index);
-    for (int tile = 0; tile < g.tiles; ++tile) {
-        const BlockLine blocks = block_line(tile, t.log_degree);
-        Vec rows[tile_vectors][32];
-        for (int v = 0; v < tile_vectors; ++v) {
-            const u32* from = in + (blocks.first + v * lanes * blocks.stride) * order_rows;
-            for (int r = 0; r < 32; r += lanes) {
-                Vec x[lanes];
-                unroll<0, lanes>([&](auto k) __attribute__((always_inline)) {
-                    x[k.value] = load(from + r + k.value * blocks.stride * order_rows);
+    const int half = 1 << depth;
+    const u32* first_value = values + (half - 1) * column_slots;
+    const u32* first_quotient = quotients + (half - 1) * column_slots;
+    for (int begin = 0; begin < rows; begin += half << Stages)
+        for (int r = 0; r < half; ++r)
+            unroll<0, column_vectors>([&](auto v) __attribute__((always_inline)) {
+                constexpr int shift = v.value * lanes;
+                u32* row = column + (begin + r) * column_slots + shift;
+                Vec x[1 << Stages];
+                unroll<0, 1 << Stages>([&](auto k) __attribute__((always_inline)) {
+                    x[k.value] = load(row + k.value * half * column_slots);
                 });
-                transpose(x);
-                unroll<0, lanes>([&](auto k) __attribute__((always_inline)) { rows[v][r + k.value] = x[k.value]; });
-            }
-        }
-        const int block = tile * tile_width;
-        forward_tail(t.tail.data() + block, t.tail_quotient.data() + block, offsets, m, g.chunk, rows, out + block);
-    }
+                reverse_order<Stages>(x);
+                const int at = r * column_slots + shift;
+                const auto width = static_cast<std::size_t>(half * column_slots);
+                forward_butterflies<Stages>(x, SlotTwiddles{first_value + at, first_quotient + at, width}, m);
+                reverse_order<Stages>(x);
+                unroll<0, 1 << Stages>([&](auto k) __attribute__((always_inline)) {
+                    if constexpr (Last)
+                        store(out + (begin + r + k.value * half) * head_slots + shift,
+                              reduce_once(reduce_once(x[k.value], m.two_q), m.q));
+                    else
+                        store(row + k.value * half * column_slots, x[k.value]);
+                });
+            });
 }
 
 inline void ntt_forward(const NttTable& t, const u32* in, u32* out) {
     if (t.log_degree < min_vector_log_degree) return scalar_kernels().ntt_forward(t, in, out);
     const Geometry g(t.log_degree);
     const Bounds m = bounds_of(t.modulus.q);
-    forward_fold_pass(t, in, out);
-    alignas(64) u32 work[max_class_size];
-    for (int c = 0; c < order_classes; ++c) {
-        u32* block = out + c * g.class_size;
-        const u32* from = block;
-        int done = 0;
-        while (done < g.class_stages) {
-            const int stages = next_stages(g.class_stages - done), segments = 1 << done;
-            const auto pass = stages == 1   ? forward_tree_pass<1>
-                              : stages == 2 ? forward_tree_pass<2>
-                                            : forward_tree_pass<3>;
-            pass(t, m, (order_classes + c) << done, segments, g.class_size >> done, from, work);
-            from = work;
-            done += stages;
+    u32* work = kernel_scratch(g.work_words());
+    forward_head(t, m, g, in, work);
+    for (int c = 0; c < columns; ++c) {
+        for (int depth = 0; depth < g.tail_stages;) {
+            const int stages = first_stages(g.tail_stages - depth);
+            const bool last = depth + stages == g.tail_stages;
+            const auto pass = stages == 2 ? (last ? forward_tail_pass<2, true> : forward_tail_pass<2, false>)
+                                          : (last ? forward_tail_pass<3, true> : forward_tail_pass<3, false>);
+            pass(t.forward.tail.data() + g.tail_twiddles(c), t.forward.tail_quotient.data() + g.tail_twiddles(c), m,
+                 g.rows, depth, work + c * g.column_stride, out + c * column_slots);
+            depth += stages;
         }
-        forward_tile_pass(t, m, g, c, work, block);
     }
 }
 

@@ -44,11 +44,6 @@ inline void add_rows(u32 q, const u32* a, const u32* b, u32* out, std::size_t co
     for (std::size_t i = 0; i < count; i += lanes) store(out + i, add_mod_q(load(a + i), load(b + i), modulus));
 }
 
-inline void gather(const u32* a, const u32* index, u32* out, std::size_t count) {
-    if (!whole_vectors(count)) return scalar_kernels().gather(a, index, out, count);
-    for (std::size_t i = 0; i < count; i += lanes) store(out + i, load_indexed(a, load(index + i)));
-}
-
 inline void multiply(const Modulus& m, const u32* a, const u32* b, u32* out, std::size_t count) {
     if (!whole_vectors(count)) return scalar_kernels().multiply(m, a, b, out, count);
     const Reducer r(m);

@@ -18,7 +18,6 @@ constexpr Kernels vector_kernels(const char* name) {
             scale_centred,
             scale,
             add_rows,
-            gather,
             multiply,
             square,
             convert,

@@ -21,9 +21,6 @@ inline Vec load(const void* p) {
 inline void store(void* p, Vec v) {
     _mm512_storeu_si512(p, v);
 }
-inline Vec load_indexed(const u32* p, Vec index) {
-    return _mm512_i32gather_epi32(index, p, 4);
-}
 inline Vec broadcast(u32 x) {
     return _mm512_set1_epi32(static_cast<int>(x));
 }
@@ -77,6 +74,10 @@ inline Vec mul_even_signed(Vec a, Vec b) {
 }
 inline Vec odd(Vec a) {
     return _mm512_srli_epi64(a, 32);
+}
+/// Words p[1], p[3], ... in the even lanes; from one word further on, every load would touch two cache lines.
+inline Vec load_odd(const u32* p) {
+    return odd(load(p));
 }
 /// One shuffle under a mask: even lanes take their upper neighbour in `even`, odd lanes stay those of `odds`.
 inline Vec merge_high(Vec even, Vec odds) {
