@@ -1,5 +1,6 @@
 #include <fmt/format.h>
 
+#include <cmath>
 #include <map>
 #include <memory>
 #include <sstream>
@@ -86,7 +87,8 @@ std::string make_text(const Options& options, const plan::Plan& plan, const ckks
                               parameters.special_limbs(), parameters.log2_qp())},
          {"security", security > 0 ? fmt::format("{} bits", security) : "NONE: insecure test parameters"},
          {"rotation keys", std::to_string(plan.rotation_keys.size())},
-         {"headroom", fmt::format("{:.1f} bits", plan.calibration_headroom_bits)},
+         {"head-room", fmt::format("{:.3g} times ({:.1f} bits)", std::exp2(plan.calibration_headroom_bits),
+                                   plan.calibration_headroom_bits)},
          {"predicted logit error", "RMS " + format_error(plan.predicted_score_error_rms)}});
 }
 
@@ -137,6 +139,13 @@ void add_compile(CLI::App& app) {
         ->check(CLI::Range(10.0, 29.0))
         ->capture_default_str()
         ->type_name("BITS");
+    command
+        ->add_option("--headroom", options->compile.min_headroom,
+                     "Refuse to compile unless every layer carries this many times the largest value of the "
+                     "calibration images")
+        ->check(CLI::Range(1.0, 1e6))
+        ->capture_default_str()
+        ->type_name("FACTOR");
     command->add_flag("!--no-merging", options->compile.merge_tiles,
                       "Leave tiles idle after strides instead of merging them: fewer keys, slower");
     command->add_option("--classes", options->classes, "Names of the classes, one a line")->type_name("FILE");
