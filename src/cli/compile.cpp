@@ -1,7 +1,6 @@
 #include <fmt/format.h>
 
 #include <cmath>
-#include <map>
 #include <memory>
 #include <sstream>
 
@@ -39,25 +38,6 @@ std::vector<std::string> read_class_names(const std::string& path) {
         if (!line.empty()) names.push_back(line);
     }
     return names;
-}
-
-/// "4G", "7.5G" or "900M" as a number of bytes, for the option parser: returns what is wrong, or nothing.
-std::string as_bytes(std::string& text) {
-    std::size_t used = 0;
-    double value = 0;
-    try {
-        value = std::stod(text, &used);
-    } catch (const std::exception&) {
-        used = 0;
-    }
-    std::string unit = text.substr(used);
-    if (!unit.empty() && (unit.back() == 'B' || unit.back() == 'b')) unit.pop_back();
-    const std::map<std::string, double> units{{"", 1}, {"k", 1e3}, {"K", 1e3}, {"M", 1e6}, {"G", 1e9}, {"T", 1e12}};
-    const auto found = units.find(unit);
-    if (used == 0 || found == units.end() || !(value > 0) || value * found->second > 1e15)
-        return text + " is no size such as 4G, 7.5G or 900M";
-    text = fmt::format("{:.0f}", value * found->second);
-    return "";
 }
 
 Json make_report(const plan::Plan& plan, const ckks::Parameters& parameters) {
@@ -125,7 +105,7 @@ void add_compile(CLI::App& app) {
         ->check(CLI::Range(1, 1 << 24))
         ->type_name("B");
     command->add_option("--memory", options->compile.memory_bytes, "Memory of the server process, such as 4G or 900M")
-        ->transform(CLI::Validator(as_bytes, "BYTES"))
+        ->transform(as_bytes())
         ->type_name("BYTES");
     command
         ->add_option("--run-length", options->compile.run_length,

@@ -13,7 +13,6 @@
 #include "cli/scores_file.hpp"
 #include "cli/text.hpp"
 #include "compiler/explain.hpp"
-#include "compiler/planner.hpp"
 #include "io/whole_file.hpp"
 #include "plan/plan_file.hpp"
 
@@ -108,7 +107,7 @@ Json make_report(const EndToEndResult& result, const Steps& steps, const fs::pat
                          {"decrypt", steps.decrypt.seconds}};
     const compiler::Explanation promised = compiler::explain(result.plan);
     report["predicted_seconds"] = promised.seconds * server_report.at("groups").get<int>();
-    report["predicted_server_bytes"] = promised.server_bytes + compiler::process_bytes;
+    report["predicted_server_bytes"] = promised.server_bytes + tensor::process_bytes;
     report["server"] = server_report;
     return report;
 }

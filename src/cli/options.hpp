@@ -11,6 +11,9 @@ namespace obscura::cli {
 /// `--threads T`, 0 (all cores) to 1024.
 void add_threads_option(CLI::App& command, int& threads);
 
+/// For `--memory`: reads "4G", "7.5G" or "900M" as a number of bytes.
+CLI::Validator as_bytes();
+
 /// `--quiet`: no progress.
 void add_quiet_option(CLI::App& command, bool& quiet);
 

@@ -79,7 +79,7 @@ plan::Plan compile(const std::string& onnx_path, const io::Images& calibration, 
     plan.model = model_name(model, onnx_path, options);
     plan.class_names = options.class_names;
     plan.run_length = layout.run_length;
-    plan.memory_bytes = residue_bytes(options);
+    plan.memory_bytes = tensor::residue_bytes(options.memory_bytes);
     plan.alternatives = layout.alternatives;
     plan.relinearisation_level = highest_square(plan);
     plan.rotation_keys = plan::required_rotations(plan);
