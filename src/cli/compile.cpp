@@ -23,6 +23,7 @@ struct Options {
     std::string calibration;
     int tile = 32;
     std::string classes;
+    std::string machine;
     compiler::CompileOptions compile;
     ReportTarget json;
 };
@@ -74,6 +75,7 @@ std::string make_text(const Options& options, const plan::Plan& plan, const ckks
 
 void run(Options& options) {
     if (!options.classes.empty()) options.compile.class_names = read_class_names(options.classes);
+    options.compile.rates = machine_rates(options.machine, 0);
     const io::Images calibration = io::load_images(options.calibration, options.tile);
     const plan::Plan plan = compiler::compile(options.model, calibration, options.compile);
     plan::save_plan(plan, options.plan);
@@ -138,6 +140,7 @@ void add_compile(CLI::App& app) {
         ->type_name("BITS");
     command->add_flag("--insecure-for-tests", options->compile.insecure_for_tests,
                       "Accept a --log-degree below 128 bits; marks the plan and every file made from it");
+    add_machine_option(*command, options->machine);
     add_threads_option(*command, options->compile.threads);
     add_json_option(*command, options->json);
     command->callback([options] { run(*options); });

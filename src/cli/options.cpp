@@ -5,6 +5,7 @@
 #include <map>
 
 #include "base/error.hpp"
+#include "tensor/machine_file.hpp"
 
 namespace obscura::cli {
 
@@ -32,6 +33,20 @@ CLI::Validator as_bytes() {
         return "";
     };
     return {read, "BYTES"};
+}
+
+void add_machine_option(CLI::App& command, std::string& path) {
+    command
+        .add_option("--machine", path,
+                    "Rates of the server, made there by bench kernels --calibrate; else those of a 2.4 GHz Zen 3")
+        ->type_name("FILE");
+}
+
+tensor::MachineRates machine_rates(const std::string& path, int threads) {
+    tensor::MachineRates rates;
+    if (!path.empty()) rates = tensor::load_rates(path);
+    if (threads > 0) rates.threads = threads;
+    return rates;
 }
 
 void add_quiet_option(CLI::App& command, bool& quiet) {
