@@ -12,27 +12,38 @@ namespace obscura::ckks {
 
 namespace {
 
+Limb random_limb(const Context& context, RandomStream& stream, int t, LimbPool& pool) {
+    Limb limb = pool.take();
+    stream.uniform(context.prime(t), {limb.get(), context.degree()});
+    return limb;
+}
+
+SwitchingKey random_key(const Context& context, RandomStream& stream, int level, LimbPool& pool) {
+    SwitchingKey key;
+    key.level = level;
+    for (auto* half : {&key.b, &key.a}) {
+        half->resize(static_cast<std::size_t>(context.parameters().digits(level)));
+        for (Poly& poly : *half) {
+            poly.limbs.resize(static_cast<std::size_t>(context.limbs()));
+            for (const int t : switching_key_limbs(context, level))
+                poly.limbs[static_cast<std::size_t>(t)] = random_limb(context, stream, t, pool);
+        }
+    }
+    return key;
+}
+
 /// Keys and room that all jobs of a context share.
 class Workload {
   public:
     explicit Workload(const Context& context)
         : context_(context),
           pool_(context.degree()),
-          stream_(Seed{}, 0, 0),
           scratch_(context, pool_),
-          steps_{static_cast<int>(context.degree() / 32), static_cast<int>(context.degree() - context.degree() / 32)} {
-        keys_.relinearisation = random_key();
-        for (const int step : steps_)
-            keys_.rotations.emplace(
-                step, RotationKey{ring::make_automorphism(context.parameters().log_degree(), step), random_key()});
-    }
+          steps_{static_cast<int>(context.degree() / 32), static_cast<int>(context.degree() - context.degree() / 32)},
+          keys_(meaningless_keys(
+              context, {context.levels(), {{steps_[0], context.levels()}, {steps_[1], context.levels()}}}, pool_)) {}
 
-    Ciphertext random_ciphertext(int level) {
-        Ciphertext ciphertext;
-        for (int t = 0; t < level; ++t)
-            for (Poly* part : {&ciphertext.c0, &ciphertext.c1}) part->limbs.push_back(random_limb(t));
-        return ciphertext;
-    }
+    Ciphertext random_ciphertext(int level) { return meaningless_ciphertext(context_, level, 0, pool_); }
     Operand random_operand(int level) { return make_operand(context_, random_ciphertext(level)); }
 
     /// Squares consume their operand; the copy is a few percent of the time.
@@ -47,25 +58,8 @@ class Workload {
     void rotate(const Operand& operand) { rotate_hoisted(context_, keys_, operand, steps_, pool_, scratch_); }
 
   private:
-    Limb random_limb(int t) {
-        Limb limb = pool_.take();
-        stream_.uniform(context_.prime(t), {limb.get(), context_.degree()});
-        return limb;
-    }
-    SwitchingKey random_key() {
-        SwitchingKey key;
-        key.level = context_.levels();
-        for (auto* half : {&key.b, &key.a}) {
-            half->resize(static_cast<std::size_t>(context_.parameters().digits(key.level)));
-            for (Poly& poly : *half)
-                for (const int t : switching_key_limbs(context_, key.level)) poly.limbs.push_back(random_limb(t));
-        }
-        return key;
-    }
-
     const Context& context_;
     LimbPool pool_;  // outlives the limbs below
-    RandomStream stream_;
     SwitchScratch scratch_;
     std::array<int, 2> steps_;
     EvaluationKeys keys_;
@@ -79,6 +73,25 @@ struct Inputs {
 };
 
 }  // namespace
+
+EvaluationKeys meaningless_keys(const Context& context, const EvaluationKeyRequest& request, LimbPool& pool) {
+    RandomStream stream(Seed{}, 0, 0);
+    EvaluationKeys keys;
+    keys.relinearisation = random_key(context, stream, request.relinearisation_level, pool);
+    for (const auto& [step, level] : request.rotations)
+        keys.rotations.emplace(step, RotationKey{ring::make_automorphism(context.parameters().log_degree(), step),
+                                                 random_key(context, stream, level, pool)});
+    return keys;
+}
+
+Ciphertext meaningless_ciphertext(const Context& context, int level, std::uint64_t index, LimbPool& pool) {
+    RandomStream stream(Seed{}, 1, index);
+    Ciphertext ciphertext;
+    for (int t = 0; t < level; ++t)
+        for (Poly* part : {&ciphertext.c0, &ciphertext.c1})
+            part->limbs.push_back(random_limb(context, stream, t, pool));
+    return ciphertext;
+}
 
 std::vector<ring::KernelJob> switch_jobs(const Context& context, const std::vector<int>& levels) {
     const auto workload = std::make_shared<Workload>(context);

@@ -12,6 +12,10 @@
 #include "cli/kernel_bench.hpp"
 #include "cli/options.hpp"
 #include "cli/report.hpp"
+#include "cli/terminal.hpp"
+#include "cli/text.hpp"
+#include "runtime/rate_measurement.hpp"
+#include "tensor/machine_file.hpp"
 
 namespace obscura::cli {
 namespace {
@@ -82,16 +86,40 @@ void add_whole(CLI::App& bench) {
     command->add_option("--run-length", job.run_length, "Pixels a tile; 0: as suits the batch and the memory")
         ->check(CLI::NonNegativeNumber)
         ->type_name("R");
+    add_machine_option(*command, job.machine);
     add_quiet_option(*command, options->quiet);
     add_json_option(*command, options->json);
     command->callback([options] { run_whole(*options); });
 }
 
 struct KernelOptions {
+    std::string calibrate;
+    int threads = 0;
+    bool quiet = false;
     ReportTarget json;
 };
 
+/// Measures this machine's rates and writes them where compile and explain can read them.
+void run_calibration(const KernelOptions& options) {
+    runtime::MeasurementOptions settings;
+    settings.threads = options.threads;
+    const tensor::MachineRates rates = [&] {
+        TerminalProgress progress("bench", options.quiet);
+        return runtime::measure_rates(settings, progress);
+    }();
+    tensor::save_rates(rates, options.calibrate);
+    const auto giga = [](double rate) { return fmt::format("{:.2f} G/s", rate / 1e9); };
+    deliver(options.json, read_json(options.calibrate),
+            format_table(options.calibrate + ": rates of this machine, one core of " + std::to_string(rates.threads),
+                         {{"transform, N = 32768", fmt::format("{:.0f} us", 1e6 * rates.transform_seconds)},
+                          {"the same while squaring", fmt::format("{:.0f} us", 1e6 * rates.square_seconds)},
+                          {"matrix product, multiply-adds", giga(rates.product_rate)},
+                          {"key products, multiply-adds", giga(rates.key_product_rate)},
+                          {"packing, words", giga(rates.pack_rate)}}));
+}
+
 void run_kernels(const KernelOptions& options) {
+    if (!options.calibrate.empty()) return run_calibration(options);
     constexpr int levels = 20;
     constexpr int special = 7;
     const std::vector<KernelTime> times = time_kernels(levels, special);
@@ -115,6 +143,14 @@ void run_kernels(const KernelOptions& options) {
 void add_kernels(CLI::App& bench) {
     CLI::App* command = bench.add_subcommand("kernels", "The inner loops on one core, for every kernel variant");
     const auto options = std::make_shared<KernelOptions>();
+    command
+        ->add_option(
+            "--calibrate", options->calibrate,
+            "Instead, measure the rates that the cost model predicts times with, by running made-up layers, and "
+            "write them to FILE for --machine of compile, explain and bench e2e; takes 1.8 GB")
+        ->type_name("FILE");
+    add_threads_option(*command, options->threads);
+    add_quiet_option(*command, options->quiet);
     add_json_option(*command, options->json);
     command->callback([options] { run_kernels(*options); });
 }

@@ -1,6 +1,6 @@
 #include <fmt/format.h>
 
-#include <map>
+#include <cmath>
 #include <memory>
 #include <sstream>
 
@@ -23,6 +23,7 @@ struct Options {
     std::string calibration;
     int tile = 32;
     std::string classes;
+    std::string machine;
     compiler::CompileOptions compile;
     ReportTarget json;
 };
@@ -38,25 +39,6 @@ std::vector<std::string> read_class_names(const std::string& path) {
         if (!line.empty()) names.push_back(line);
     }
     return names;
-}
-
-/// "4G", "7.5G" or "900M" as a number of bytes, for the option parser: returns what is wrong, or nothing.
-std::string as_bytes(std::string& text) {
-    std::size_t used = 0;
-    double value = 0;
-    try {
-        value = std::stod(text, &used);
-    } catch (const std::exception&) {
-        used = 0;
-    }
-    std::string unit = text.substr(used);
-    if (!unit.empty() && (unit.back() == 'B' || unit.back() == 'b')) unit.pop_back();
-    const std::map<std::string, double> units{{"", 1}, {"k", 1e3}, {"K", 1e3}, {"M", 1e6}, {"G", 1e9}, {"T", 1e12}};
-    const auto found = units.find(unit);
-    if (used == 0 || found == units.end() || !(value > 0) || value * found->second > 1e15)
-        return text + " is no size such as 4G, 7.5G or 900M";
-    text = fmt::format("{:.0f}", value * found->second);
-    return "";
 }
 
 Json make_report(const plan::Plan& plan, const ckks::Parameters& parameters) {
@@ -86,12 +68,14 @@ std::string make_text(const Options& options, const plan::Plan& plan, const ckks
                               parameters.special_limbs(), parameters.log2_qp())},
          {"security", security > 0 ? fmt::format("{} bits", security) : "NONE: insecure test parameters"},
          {"rotation keys", std::to_string(plan.rotation_keys.size())},
-         {"headroom", fmt::format("{:.1f} bits", plan.calibration_headroom_bits)},
+         {"head-room", fmt::format("{:.3g} times ({:.1f} bits)", std::exp2(plan.calibration_headroom_bits),
+                                   plan.calibration_headroom_bits)},
          {"predicted logit error", "RMS " + format_error(plan.predicted_score_error_rms)}});
 }
 
 void run(Options& options) {
     if (!options.classes.empty()) options.compile.class_names = read_class_names(options.classes);
+    options.compile.rates = machine_rates(options.machine, 0);
     const io::Images calibration = io::load_images(options.calibration, options.tile);
     const plan::Plan plan = compiler::compile(options.model, calibration, options.compile);
     plan::save_plan(plan, options.plan);
@@ -123,7 +107,7 @@ void add_compile(CLI::App& app) {
         ->check(CLI::Range(1, 1 << 24))
         ->type_name("B");
     command->add_option("--memory", options->compile.memory_bytes, "Memory of the server process, such as 4G or 900M")
-        ->transform(CLI::Validator(as_bytes, "BYTES"))
+        ->transform(as_bytes())
         ->type_name("BYTES");
     command
         ->add_option("--run-length", options->compile.run_length,
@@ -137,6 +121,13 @@ void add_compile(CLI::App& app) {
         ->check(CLI::Range(10.0, 29.0))
         ->capture_default_str()
         ->type_name("BITS");
+    command
+        ->add_option("--headroom", options->compile.min_headroom,
+                     "Refuse to compile unless every layer carries this many times the largest value of the "
+                     "calibration images")
+        ->check(CLI::Range(1.0, 1e6))
+        ->capture_default_str()
+        ->type_name("FACTOR");
     command->add_flag("!--no-merging", options->compile.merge_tiles,
                       "Leave tiles idle after strides instead of merging them: fewer keys, slower");
     command->add_option("--classes", options->classes, "Names of the classes, one a line")->type_name("FILE");
@@ -149,6 +140,7 @@ void add_compile(CLI::App& app) {
         ->type_name("BITS");
     command->add_flag("--insecure-for-tests", options->compile.insecure_for_tests,
                       "Accept a --log-degree below 128 bits; marks the plan and every file made from it");
+    add_machine_option(*command, options->machine);
     add_threads_option(*command, options->compile.threads);
     add_json_option(*command, options->json);
     command->callback([options] { run(*options); });

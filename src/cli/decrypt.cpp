@@ -22,6 +22,7 @@ struct Options {
     std::string plan;
     std::string secret;
     std::string response;
+    std::string request;
     std::string output;
     int decimals = 4;
     ImageChoice images;
@@ -56,7 +57,9 @@ void run(const Options& options) {
     const plan::Plan plan = plan::load_plan(options.plan);
     const runtime::Scores scores = [&] {
         TerminalProgress progress("decrypt", options.quiet);
-        return runtime::decrypt(plan, options.secret, options.response, progress);
+        runtime::ResponsePaths paths{options.response, {}};
+        if (!options.request.empty()) paths.request = options.request;
+        return runtime::decrypt(plan, options.secret, paths, progress);
     }();
     if (!options.output.empty()) write_scores(options, plan, scores);
 
@@ -97,6 +100,10 @@ void add_decrypt(CLI::App& app) {
     command->add_option("--secret", options->secret, "The secret key")->required()->type_name("FILE");
     command->add_option("--response", options->response, "The server's response; - for standard input")
         ->required()
+        ->type_name("FILE");
+    command
+        ->add_option("--request", options->request,
+                     "The request that was sent: refuse a response that answers another one, or a changed one")
         ->type_name("FILE");
     command->add_option("-o,--output", options->output, "Classes and scores, as .csv or .json")->type_name("FILE");
     command->add_option("--digits", options->decimals, "Decimals of the scores")

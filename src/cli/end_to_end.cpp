@@ -13,7 +13,6 @@
 #include "cli/scores_file.hpp"
 #include "cli/text.hpp"
 #include "compiler/explain.hpp"
-#include "compiler/planner.hpp"
 #include "io/whole_file.hpp"
 #include "plan/plan_file.hpp"
 
@@ -63,6 +62,7 @@ void make_plan(const EndToEndOptions& options, const fs::path& server, bool quie
     std::vector<std::string> arguments{"compile", absolute(options.model), "-o",
                                        target,    "--calibrate",           absolute(options.calibration)};
     if (options.count > 0) arguments.insert(arguments.end(), {"--batch", std::to_string(options.count)});
+    if (!options.machine.empty()) arguments.insert(arguments.end(), {"--machine", absolute(options.machine)});
     if (!options.memory.empty()) arguments.insert(arguments.end(), {"--memory", options.memory});
     if (options.run_length > 0) arguments.insert(arguments.end(), {"--run-length", std::to_string(options.run_length)});
     if (!options.classes.empty()) arguments.insert(arguments.end(), {"--classes", absolute(options.classes)});
@@ -81,7 +81,8 @@ std::uint64_t size_of(const fs::path& path) {
     return static_cast<std::uint64_t>(fs::file_size(path));
 }
 
-Json make_report(const EndToEndResult& result, const Steps& steps, const fs::path& client, const fs::path& server) {
+Json make_report(const EndToEndResult& result, const std::string& machine, const Steps& steps, const fs::path& client,
+                 const fs::path& server) {
     const ckks::Parameters parameters(result.plan.parameters);
     const Json server_report = read_json((server / server_report_name).string());
     Json report;
@@ -106,9 +107,10 @@ Json make_report(const EndToEndResult& result, const Steps& steps, const fs::pat
                          {"encrypt", steps.encrypt.seconds},
                          {"infer", steps.infer.seconds},
                          {"decrypt", steps.decrypt.seconds}};
-    const compiler::Explanation promised = compiler::explain(result.plan);
+    const compiler::Explanation promised =
+        compiler::explain(result.plan, machine_rates(machine, report.at("threads").get<int>()));
     report["predicted_seconds"] = promised.seconds * server_report.at("groups").get<int>();
-    report["predicted_server_bytes"] = promised.server_bytes + compiler::process_bytes;
+    report["predicted_server_bytes"] = promised.server_bytes + tensor::process_bytes;
     report["server"] = server_report;
     return report;
 }
@@ -184,7 +186,7 @@ EndToEndResult run_end_to_end(const EndToEndOptions& options, bool quiet) {
     result.scores = read_scores((client / scores_name).string());
     result.accuracy = measure_accuracy(result.plan, result.scores, result.images, result.images.labels, options.threads,
                                        result.distinct);
-    result.report = make_report(result, steps, client, server);
+    result.report = make_report(result, options.machine, steps, client, server);
     result.table = make_table(result.report, result.accuracy);
     return result;
 }

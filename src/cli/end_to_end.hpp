@@ -23,6 +23,7 @@ struct EndToEndOptions {
     std::string classes;  ///< names of the classes for compiling; may be empty
     int run_length = 0;   ///< of the plan; 0: the compiler chooses, for `count` images
     std::string memory;   ///< of the server process, for compiling, such as "4G"; empty: the compiler's default
+    std::string machine;  ///< rates of this machine, for compiling and predicting; empty: the defaults
     std::string folder;   ///< gets client/ and server/; made if it is not there
 };
 

@@ -14,15 +14,17 @@ namespace {
 
 struct Options {
     std::string plan;
+    std::string machine;
     int threads = 0;
     ReportTarget json;
 };
 
 void run(const Options& options) {
     const plan::Plan plan = plan::load_plan(options.plan);
-    tensor::MachineRates rates;
-    rates.threads =
-        options.threads > 0 ? options.threads : static_cast<int>(std::max(1u, std::thread::hardware_concurrency()));
+    // without a file, the threads are those that infer would take here
+    const int cores = static_cast<int>(std::max(1u, std::thread::hardware_concurrency()));
+    const int threads = options.threads == 0 && options.machine.empty() ? cores : options.threads;
+    const tensor::MachineRates rates = machine_rates(options.machine, threads);
     const compiler::Explanation explanation = compiler::explain(plan, rates);
     deliver(options.json, Json::parse(compiler::to_json(explanation)), compiler::to_text(explanation));
 }
@@ -34,6 +36,7 @@ void add_explain(CLI::App& app) {
         "explain", "What a plan will take: levels, noise, rotations, seconds, memory, bytes, per layer");
     const auto options = std::make_shared<Options>();
     command->add_option("plan", options->plan, "The plan")->required()->type_name("PLAN");
+    add_machine_option(*command, options->machine);
     add_threads_option(*command, options->threads);
     add_json_option(*command, options->json);
     command->callback([options] { run(*options); });

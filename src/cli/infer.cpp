@@ -1,6 +1,7 @@
 #include <fmt/format.h>
 
 #include <memory>
+#include <optional>
 #include <thread>
 
 #include "cli/commands.hpp"
@@ -21,6 +22,7 @@ struct Options {
     std::string request;
     std::string response;
     int threads = 0;
+    std::optional<std::uint64_t> memory_bytes;
     bool restart = false;
     bool quiet = false;
     ReportTarget json;
@@ -33,6 +35,7 @@ void run(const Options& options) {
     const plan::Plan plan = plan::load_plan(options.plan);
     runtime::InferenceOptions settings;
     settings.restart = options.restart;
+    settings.memory_bytes = options.memory_bytes;
     settings.threads =
         options.threads > 0 ? options.threads : static_cast<int>(std::max(1u, std::thread::hardware_concurrency()));
     TerminalProgress progress("infer", options.quiet);
@@ -60,6 +63,12 @@ void add_infer(CLI::App& app) {
     command->add_option("-o,--output", options->response, "Response to write; - for standard output")
         ->required()
         ->type_name("FILE");
+    command
+        ->add_option("--memory", options->memory_bytes,
+                     "Memory to stay within, such as 4G or 900M, instead of what the plan was compiled for: less takes "
+                     "longer")
+        ->transform(as_bytes())
+        ->type_name("BYTES");
     command->add_flag("--restart", options->restart,
                       "Discard what an interrupted run has left in FILE.partial, and begin again");
     add_threads_option(*command, options->threads);

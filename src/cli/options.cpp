@@ -2,12 +2,51 @@
 
 #include <fmt/format.h>
 
+#include <map>
+
 #include "base/error.hpp"
+#include "tensor/machine_file.hpp"
 
 namespace obscura::cli {
 
 void add_threads_option(CLI::App& command, int& threads) {
     command.add_option("--threads", threads, "Threads; 0 takes every core")->check(CLI::Range(0, 1024))->type_name("T");
+}
+
+CLI::Validator as_bytes() {
+    // Returns what is wrong, or nothing.
+    const auto read = [](std::string& text) -> std::string {
+        std::size_t used = 0;
+        double value = 0;
+        try {
+            value = std::stod(text, &used);
+        } catch (const std::exception&) {
+            used = 0;
+        }
+        std::string unit = text.substr(used);
+        if (!unit.empty() && (unit.back() == 'B' || unit.back() == 'b')) unit.pop_back();
+        const std::map<std::string, double> units{{"", 1}, {"k", 1e3}, {"K", 1e3}, {"M", 1e6}, {"G", 1e9}, {"T", 1e12}};
+        const auto found = units.find(unit);
+        if (used == 0 || found == units.end() || !(value > 0) || value * found->second > 1e15)
+            return text + " is no size such as 4G, 7.5G or 900M";
+        text = fmt::format("{:.0f}", value * found->second);
+        return "";
+    };
+    return {read, "BYTES"};
+}
+
+void add_machine_option(CLI::App& command, std::string& path) {
+    command
+        .add_option("--machine", path,
+                    "Rates of the server, made there by bench kernels --calibrate; else those of a 2.4 GHz Zen 3")
+        ->type_name("FILE");
+}
+
+tensor::MachineRates machine_rates(const std::string& path, int threads) {
+    tensor::MachineRates rates;
+    if (!path.empty()) rates = tensor::load_rates(path);
+    if (threads > 0) rates.threads = threads;
+    return rates;
 }
 
 void add_quiet_option(CLI::App& command, bool& quiet) {

@@ -4,12 +4,22 @@
 #include <string>
 
 #include "io/images.hpp"
+#include "tensor/cost_model.hpp"
 
 /// Options that several commands share, under the same names everywhere.
 namespace obscura::cli {
 
 /// `--threads T`, 0 (all cores) to 1024.
 void add_threads_option(CLI::App& command, int& threads);
+
+/// For `--memory`: reads "4G", "7.5G" or "900M" as a number of bytes.
+CLI::Validator as_bytes();
+
+/// `--machine FILE`: rates of the server that `bench kernels --calibrate` measured.
+void add_machine_option(CLI::App& command, std::string& path);
+
+/// Those rates, or the defaults if no file is given; `threads` not 0 replaces the threads.
+tensor::MachineRates machine_rates(const std::string& path, int threads);
 
 /// `--quiet`: no progress.
 void add_quiet_option(CLI::App& command, bool& quiet);

@@ -13,6 +13,7 @@
 #include "compiler/planner.hpp"
 #include "compiler/prediction.hpp"
 #include "compiler/quantise.hpp"
+#include "compiler/value_range.hpp"
 #include "plan/layout.hpp"
 
 namespace obscura::compiler {
@@ -38,20 +39,22 @@ int highest_square(const plan::Plan& plan) {
     return level;
 }
 
-void check_headroom(const plan::Plan& plan, double wanted) {
+void check_headroom(const plan::Plan& plan, double least) {
     std::string tight;
     for (const plan::Layer& layer : plan.layers) {
-        const double bits = headroom_bits(plan, layer);
-        if (bits >= wanted) continue;
-        tight += fmt::format("\n  {} (level {}): largest value 2^{:.1f}, headroom {:.1f} bits", layer.name, layer.level,
-                             std::log2(layer.peak), bits);
+        const double headroom = std::exp2(headroom_bits(plan, layer));
+        if (headroom >= least) continue;
+        tight += fmt::format("\n  {} (level {}): largest value 2^{:.1f}, carries 2^{:.1f}: a head-room of {:.3g}",
+                             layer.name, layer.level, std::log2(layer.peak), limit_bits(plan, layer), headroom);
     }
-    if (!tight.empty())
-        throw Error(ErrorCode::range,
-                    fmt::format("values of the calibration images come within {} bits of what the modulus holds; one "
-                                "image that leaves the range spoils its whole batch. Lower the scale, or train the "
-                                "network with a penalty on large pre-activations:{}",
-                                wanted, tight));
+    if (tight.empty()) return;
+    throw Error(ErrorCode::range,
+                fmt::format("the head-room is too small: calibration images come within a factor of {:.3g} of the "
+                            "largest values that these layers are certain to carry, and one image that goes beyond "
+                            "can spoil its whole group. Leave images that are not typical out of the calibration, "
+                            "compile with a smaller scale, train the network with a penalty on large pre-activations, "
+                            "or accept a smaller head-room:{}",
+                            least, tight));
 }
 
 }  // namespace
@@ -76,12 +79,12 @@ plan::Plan compile(const std::string& onnx_path, const io::Images& calibration, 
     plan.model = model_name(model, onnx_path, options);
     plan.class_names = options.class_names;
     plan.run_length = layout.run_length;
-    plan.memory_bytes = residue_bytes(options);
+    plan.memory_bytes = tensor::residue_bytes(options.memory_bytes);
     plan.alternatives = layout.alternatives;
     plan.relinearisation_level = highest_square(plan);
     plan.rotation_keys = plan::required_rotations(plan);
     record_peaks(plan, calibration, pool);
-    check_headroom(plan, options.min_headroom_bits);
+    check_headroom(plan, options.min_headroom);
     predict_noise(plan, calibration, pool);
     plan::validate(plan);
     return plan;

@@ -20,10 +20,12 @@ struct CompileOptions {
     int log_degree = 0;               ///< log2 of the ring degree; 0: the smallest that is 128-bit secure
     bool insecure_for_tests = false;  ///< accept a log_degree that is not secure
     bool merge_tiles = true;          ///< merge idle tiles after strides (Layer::merged_run): faster, some bits more
-    double min_headroom_bits = 1;     ///< refuse to compile with less (Plan::calibration_headroom_bits)
-    double head_headroom_bits = 3;    ///< wanted for the class scores, given up bit by bit below 8-bit weights
-    int threads = 0;                  ///< 0: one a core
-    std::string model;                ///< name; empty: the ONNX file's "network" property, or its file name
+    /// Refuse to compile with less head-room: the largest value that a layer is certain to carry (value_range.hpp) over
+    /// the largest that calibration saw. 1 or more.
+    double min_headroom = 2;
+    double head_headroom_bits = 3;  ///< wanted for the class scores, given up bit by bit below 8-bit weights
+    int threads = 0;                ///< 0: one a core
+    std::string model;              ///< name; empty: the ONNX file's "network" property, or its file name
     std::vector<std::string> class_names;
 };
 

@@ -4,7 +4,7 @@
 #include <cmath>
 #include <set>
 
-#include "compiler/prediction.hpp"
+#include "compiler/value_range.hpp"
 #include "io/residues.hpp"
 #include "plan/layout.hpp"
 #include "tensor/memory_model.hpp"
@@ -60,6 +60,10 @@ class Explainer {
             result.seconds += costs[i].seconds();
             result.layers.back().server_bytes = memory.limbs[i] * limb;
         }
+        result.headroom_layer =
+            std::min_element(result.layers.begin(), result.layers.end(), [](const auto& a, const auto& b) {
+                return a.headroom_bits < b.headroom_bits;
+            })->name;
         result.seconds_per_image = result.seconds / result.images;
         result.rotation_keys = static_cast<int>(plan_.rotation_keys.size());
         std::uint64_t key_polynomials = key_limbs(plan_.relinearisation_level);

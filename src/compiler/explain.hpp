@@ -50,7 +50,8 @@ struct Explanation {
     std::uint64_t key_bytes = 0;      ///< evaluation keys on the wire
     std::uint64_t request_bytes = 0;  ///< a batch, seeded
     std::uint64_t response_bytes = 0;
-    double headroom_bits = 0;
+    double headroom_bits = 0;    ///< of the layer with the least
+    std::string headroom_layer;  ///< that layer
     double score_error_rms = 0;
     double score_error_max = 0;
 };

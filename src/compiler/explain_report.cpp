@@ -1,5 +1,6 @@
 #include <fmt/format.h>
 
+#include <cmath>
 #include <nlohmann/json.hpp>
 
 #include "compiler/explain.hpp"
@@ -51,9 +52,11 @@ std::string to_text(const Explanation& e) {
         "seen and the modulus.\n\n"
         "predicted: {:.1f} s ({:.1f} ms an image), server memory {:.0f} MB\n"
         "files: keys {:.1f} MB ({} rotations), request {:.1f} MB, response {:.2f} MB\n"
-        "class scores: error rms {:.4f}, largest {:.3f}; headroom {:.1f} bits\n",
+        "class scores: error rms {:.4f}, largest {:.3f}\n"
+        "head-room: {} carries {:.3g} times the largest value of the calibration images ({:.1f} bits)\n",
         e.seconds, 1e3 * e.seconds_per_image, megabytes(e.server_bytes), megabytes(e.key_bytes), e.rotation_keys,
-        megabytes(e.request_bytes), megabytes(e.response_bytes), e.score_error_rms, e.score_error_max, e.headroom_bits);
+        megabytes(e.request_bytes), megabytes(e.response_bytes), e.score_error_rms, e.score_error_max, e.headroom_layer,
+        std::exp2(e.headroom_bits), e.headroom_bits);
     return text + alternatives_text(e);
 }
 
@@ -108,6 +111,7 @@ std::string to_json(const Explanation& e) {
                                   {"request_bytes", e.request_bytes},
                                   {"response_bytes", e.response_bytes},
                                   {"headroom_bits", e.headroom_bits},
+                                  {"headroom_layer", e.headroom_layer},
                                   {"score_error_rms", e.score_error_rms},
                                   {"score_error_max", e.score_error_max}};
     return value.dump(2);

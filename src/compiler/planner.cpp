@@ -68,7 +68,7 @@ Design design_for(const plan::RealNetwork& network, int run_length, bool apart, 
 
 plan::Alternative weigh(const plan::RealNetwork& network, const Design& design, const CompileOptions& options) {
     const plan::Plan plan = outline(network, design);
-    const auto memory = tensor::plan_memory(plan, residue_bytes(options), options.rates.threads);
+    const auto memory = tensor::plan_memory(plan, tensor::residue_bytes(options.memory_bytes), options.rates.threads);
     plan::Alternative result;
     result.run_length = design.run_length;
     result.batch = plan.batch();
@@ -100,15 +100,11 @@ Weighed best_for(const plan::RealNetwork& network, int run_length, const Compile
 
 std::string describe(const plan::Alternative& a) {
     return fmt::format("runs of {}: {} images at once, {:.2f} GB, {:.0f} MB of keys, {:.1f} s", a.run_length, a.batch,
-                       static_cast<double>(a.memory_bytes + process_bytes) / 1e9,
+                       static_cast<double>(a.memory_bytes + tensor::process_bytes) / 1e9,
                        static_cast<double>(a.key_bytes) / 1e6, a.seconds);
 }
 
 }  // namespace
-
-std::uint64_t residue_bytes(const CompileOptions& options) {
-    return options.memory_bytes - std::min(options.memory_bytes, process_bytes);
-}
 
 Design design(const plan::RealNetwork& network, const CompileOptions& options) {
     if (options.run_length != 0) {
@@ -128,7 +124,7 @@ Design design(const plan::RealNetwork& network, const CompileOptions& options) {
             designs.push_back(std::move(candidate));
             alternatives.push_back(alternative);
             // twice the run length takes twice the memory
-            if (alternative.memory_bytes > 4 * residue_bytes(options)) break;
+            if (alternative.memory_bytes > 4 * tensor::residue_bytes(options.memory_bytes)) break;
         } catch (const Error& error) {
             refused = error;
         }
@@ -145,7 +141,9 @@ Design design(const plan::RealNetwork& network, const CompileOptions& options) {
         if (options.batch == 0) return a.seconds / a.batch;
         return a.seconds * std::ceil(static_cast<double>(options.batch) / a.batch);
     };
-    const auto fits = [&](const plan::Alternative& a) { return a.memory_bytes <= residue_bytes(options); };
+    const auto fits = [&](const plan::Alternative& a) {
+        return a.memory_bytes <= tensor::residue_bytes(options.memory_bytes);
+    };
     std::size_t best = alternatives.size();
     for (std::size_t i = 0; i < alternatives.size(); ++i)
         if (fits(alternatives[i]) &&

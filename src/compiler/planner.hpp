@@ -23,10 +23,4 @@ struct Design {
 /// choose_parameters throw if no layout can run the network at all.
 Design design(const plan::RealNetwork& network, const CompileOptions& options);
 
-/// What options.memory_bytes leaves for residues.
-std::uint64_t residue_bytes(const CompileOptions& options);
-
-/// Memory that a server process takes besides residues, in bytes: program, tables, buffers.
-inline constexpr std::uint64_t process_bytes = 64'000'000;
-
 }  // namespace obscura::compiler

@@ -5,7 +5,7 @@
 #include <limits>
 
 #include "compiler/calibration.hpp"
-#include "plan/layout.hpp"
+#include "compiler/value_range.hpp"
 #include "plan/noise.hpp"
 #include "plan/reference.hpp"
 
@@ -29,23 +29,7 @@ struct Extremes {
     }
 };
 
-int largest_gap(const plan::Plan& plan) {
-    int gap = 1;
-    for (const plan::Layout& layout : plan::layouts(plan)) gap = std::max(gap, layout.gap);
-    return gap;
-}
-
 }  // namespace
-
-double headroom_bits(const plan::Plan& plan, const plan::Layer& layer) {
-    if (layer.finish == plan::Finish::none || layer.peak == 0) return std::numeric_limits<double>::infinity();
-    const bool head = layer.finish == plan::Finish::head;
-    double modulus_bits = 0;
-    for (int i = 0; i < layer.output_level(); ++i)
-        modulus_bits += std::log2(plan.parameters.chain[static_cast<std::size_t>(i)]);
-    const double limit_bits = head ? modulus_bits - 1 : (modulus_bits - 1) / 2;
-    return limit_bits - std::log2(layer.peak);
-}
 
 void record_peaks(plan::Plan& plan, const io::Images& images, ThreadPool& pool) {
     const std::size_t layers = plan.layers.size();
@@ -55,12 +39,9 @@ void record_peaks(plan::Plan& plan, const io::Images& images, ThreadPool& pool) 
         for (const float value : z)
             extremes[static_cast<std::size_t>(worker)].add(static_cast<std::size_t>(layer), value);
     };
-    // Rolling by one tile moves an image by a run; a layout with a gap exists only where a run is one row or more.
-    const int rows = std::max(1, plan.run_length / plan.input.width);
-    const int gap = largest_gap(plan);
     const plan::Layer& head = plan.layers.back();
-    for (int tile = 0; tile < gap; ++tile) {
-        const std::vector<float> scores = network.scores(rolled(images, tile * rows), pool, hook);
+    for (const io::Images& moved : tile_images(plan, images)) {
+        const std::vector<float> scores = network.scores(moved, pool, hook);
         for (std::size_t i = 0; i < scores.size(); ++i) {
             const std::size_t o = i % head.bias.size();
             extremes.front().add(layers - 1, (scores[i] - head.bias[o]) * head.output_scale[o]);

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -40,10 +41,14 @@ struct Scores {
     int best(int image) const;  ///< index of the largest score
 };
 
-/// Decrypts group after group; scores are in the order of the encrypted images. `response_path` may be "-" (standard
-/// input). Throws Error(format) if the response belongs to another plan or key, or if groups are missing, repeated or
-/// out of order.
-Scores decrypt(const plan::Plan& plan, const std::string& secret_path, const std::string& response_path,
-               Progress& progress);
+struct ResponsePaths {
+    std::string response;                ///< may be "-" (standard input)
+    std::optional<std::string> request;  ///< the one that the response is to answer, byte by byte
+};
+
+/// Decrypts group after group; scores are in the order of the encrypted images. Throws Error(format) if the response
+/// belongs to another plan, key or request, or if groups are missing, repeated or out of order. This finds files that
+/// were mixed up; a server that means to deceive can answer what it likes.
+Scores decrypt(const plan::Plan& plan, const std::string& secret_path, const ResponsePaths& paths, Progress& progress);
 
 }  // namespace obscura::runtime

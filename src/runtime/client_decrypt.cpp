@@ -1,9 +1,13 @@
+#include <fmt/format.h>
+
 #include <algorithm>
+#include <optional>
 
 #include "base/error.hpp"
 #include "ckks/encoder.hpp"
 #include "ckks/encryption.hpp"
 #include "runtime/client.hpp"
+#include "runtime/request.hpp"
 #include "runtime/response.hpp"
 
 namespace obscura::runtime {
@@ -27,6 +31,15 @@ void decrypt_group(const plan::Plan& plan, const ckks::Context& context, const c
     result.images += static_cast<int>(images);
 }
 
+/// Goes to the request's next group, which must be the one that the response's answers.
+void check_stream(RequestReader& request, const ResponseReader& response) {
+    if (request.next() && request.tag() == response.tag()) return;
+    throw Error(ErrorCode::format,
+                fmt::format("{} answers another request than {}; name the request that it answers, or "
+                            "have this one answered",
+                            response.name(), request.name()));
+}
+
 }  // namespace
 
 int Scores::best(int image) const {
@@ -34,14 +47,16 @@ int Scores::best(int image) const {
     return static_cast<int>(std::max_element(begin, begin + classes) - begin);
 }
 
-Scores decrypt(const plan::Plan& plan, const std::string& secret_path, const std::string& response_path,
-               Progress& progress) {
+Scores decrypt(const plan::Plan& plan, const std::string& secret_path, const ResponsePaths& paths, Progress& progress) {
     const ckks::Context context{ckks::Parameters(plan.parameters)};
     const auto secret = ckks::load_secret_key(context, digest_bytes(plan), secret_path);
     const ckks::SecretTransforms transforms(context, secret, 2);
     const ckks::Encoder encoder(plan.parameters.log_degree);
     ckks::LimbPool limbs(context.degree());
-    ResponseReader response(plan, context, response_path, [&] { return progress.cancelled(); });
+    const auto cancelled = [&] { return progress.cancelled(); };
+    ResponseReader response(plan, context, paths.response, cancelled);
+    std::optional<RequestReader> request;
+    if (paths.request) request.emplace(plan, context, *paths.request, cancelled);
     Scores result{0, plan.layers.back().out_channels, {}};
     while (response.next()) {
         const GroupTag& tag = response.tag();
@@ -49,7 +64,13 @@ Scores decrypt(const plan::Plan& plan, const std::string& secret_path, const std
         if (tag.key_id != secret.id())
             throw Error(ErrorCode::format, response.name() + " was made with another key than " + secret_path);
         progress.update(tag.group, tag.groups, "decrypting");
-        decrypt_group(plan, context, transforms, encoder, response.read(limbs), tag.images, result);
+        if (request) check_stream(*request, response);
+        const ResponseGroup group = response.read(limbs);
+        if (request && request->skip() != group.answered)
+            throw Error(ErrorCode::format,
+                        fmt::format("{}: group {} answers other ciphertexts than those of {}; the request was changed",
+                                    response.name(), tag.group + 1, request->name()));
+        decrypt_group(plan, context, transforms, encoder, group.scores, tag.images, result);
     }
     return result;
 }

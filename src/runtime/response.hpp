@@ -53,6 +53,12 @@ class ResponseWriter {
     std::uint32_t appended_ = 0;
 };
 
+/// The encrypted scores of a group.
+struct ResponseGroup {
+    io::Digest answered{};                 ///< checksum of the request's group
+    std::vector<ckks::Ciphertext> scores;  ///< [class]
+};
+
 /// The client's side.
 class ResponseReader {
   public:
@@ -66,8 +72,8 @@ class ResponseReader {
     bool next() { return groups_.next(); }
     const GroupTag& tag() const { return groups_.tag(); }
     const std::string& name() const { return groups_.name(); }
-    /// The encrypted scores of the group, one ciphertext a class. Throws Error(format) as RequestReader::read.
-    std::vector<ckks::Ciphertext> read(ckks::LimbPool& pool);
+    /// Throws Error(format) as RequestReader::read.
+    ResponseGroup read(ckks::LimbPool& pool);
 
   private:
     const plan::Plan& plan_;

@@ -64,8 +64,8 @@ class Server {
           progress_(progress),
           threads_(options.threads),
           pool_(context.degree()),
-          memory_(tensor::plan_memory(plan, options.memory_bytes != 0 ? options.memory_bytes : plan.memory_bytes,
-                                      threads_.size())) {
+          memory_(options.memory_bytes ? tensor::plan_process_memory(plan, *options.memory_bytes, threads_.size())
+                                       : tensor::plan_memory(plan, plan.memory_bytes, threads_.size())) {
         progress.update(0, 1, "reading keys");
         keys_ = ckks::load_evaluation_keys(context, evaluation_key_request(plan), digest_bytes(plan), evaluation_path,
                                            pool_, threads_);

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -39,8 +40,9 @@ struct InferenceReport {
 
 struct InferenceOptions {
     int threads = 0;  ///< 0: all cores
-    /// Residue memory to stay within where blocks of work can be made small enough, in bytes; 0: the plan's.
-    std::uint64_t memory_bytes = 0;
+    /// Memory of the process to stay within, in bytes; else what the plan was made for, or a little more where more
+    /// threads than then need it.
+    std::optional<std::uint64_t> memory_bytes;
     bool restart = false;  ///< discard what an interrupted run has finished
 };
 
@@ -52,7 +54,8 @@ struct InferenceOptions {
 /// depend on keys and request alone, not on where a run was interrupted.
 ///
 /// Throws Error(format) if files belong to different plans or keys, or the partial file to another request;
-/// Error(security) if a secret key is passed; Error(cancelled) when progress says so.
+/// Error(security) if a secret key is passed; Error(resource) if the plan cannot run in the memory asked for, before
+/// keys and request are read; Error(cancelled) when progress says so.
 InferenceReport infer(const plan::Plan& plan, const std::string& evaluation_path, const std::string& request_path,
                       const std::string& response_path, const InferenceOptions& options, Progress& progress);
 

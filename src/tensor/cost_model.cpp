@@ -7,16 +7,6 @@ namespace obscura::tensor {
 
 namespace {
 
-/// Work of a layer, in the units of MachineRates.
-struct Work {
-    double relinearise = 0;  ///< transforms
-    double rotate = 0;       ///< transforms
-    double finish = 0;       ///< transforms
-    double products = 0;     ///< multiply-adds
-    double key_products = 0;
-    double words = 0;
-};
-
 class Counter {
   public:
     explicit Counter(const plan::Plan& plan)
@@ -30,7 +20,7 @@ class Counter {
         }
     }
 
-    Work layer(std::size_t index, const LinearOptions& options) {
+    LayerWork layer(std::size_t index, const LinearOptions& options) {
         const plan::Layer& layer = plan_.layers[index];
         const plan::Layout& output = layouts_[index + 1];
         std::vector<plan::Layout> sources;
@@ -39,7 +29,7 @@ class Counter {
         const Geometry geometry = make_geometry(layer, sources, output);
         const bool head = layer.finish == plan::Finish::head;
         const double limbs = layer.level + special_;
-        Work work;
+        LayerWork work;
         const auto wanted = columns_to_compute(plan_, layouts_, index);
         std::span<const int> rest = wanted;
         while (!rest.empty()) {
@@ -66,7 +56,8 @@ class Counter {
   private:
     double digits(int level) const { return std::ceil(level / static_cast<double>(plan_.parameters.digit_limbs)); }
 
-    void add_column(const plan::Layer& layer, const SourceColumn& column, const std::set<int>& shifts, Work& work) {
+    void add_column(const plan::Layer& layer, const SourceColumn& column, const std::set<int>& shifts,
+                    LayerWork& work) {
         const auto& operand = layer.operands[static_cast<std::size_t>(column.first)];
         const auto map = static_cast<std::size_t>(operand.source + 1);
         const double channels = operand.channels, limbs = layer.level + special_;
@@ -90,14 +81,22 @@ class Counter {
 
 }  // namespace
 
-std::vector<LayerCost> layer_costs(const plan::Plan& plan, const MemoryPlan& memory, const MachineRates& rates) {
-    const int log_degree = plan.parameters.log_degree;
-    const double size = std::ldexp(log_degree / 15.0, log_degree - 15);
-    const double transform = rates.transform_seconds * size / rates.threads;
+double transform_size(int log_degree) {
+    return std::ldexp(log_degree / 15.0, log_degree - 15);
+}
+
+std::vector<LayerWork> layer_work(const plan::Plan& plan, const MemoryPlan& memory) {
     Counter counter(plan);
+    std::vector<LayerWork> work;
+    for (std::size_t i = 0; i < plan.layers.size(); ++i) work.push_back(counter.layer(i, memory.options[i]));
+    return work;
+}
+
+std::vector<LayerCost> layer_costs(const plan::Plan& plan, const MemoryPlan& memory, const MachineRates& rates) {
+    const double size = transform_size(plan.parameters.log_degree);
+    const double transform = rates.transform_seconds * size / rates.threads;
     std::vector<LayerCost> costs;
-    for (std::size_t i = 0; i < plan.layers.size(); ++i) {
-        const Work work = counter.layer(i, memory.options[i]);
+    for (const LayerWork& work : layer_work(plan, memory)) {
         LinearTimes times;
         times.relinearise = work.relinearise * rates.square_seconds * size / rates.threads;
         times.rotate = work.rotate * transform;

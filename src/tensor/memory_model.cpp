@@ -1,6 +1,10 @@
 #include "tensor/memory_model.hpp"
 
+#include <fmt/format.h>
+
 #include <algorithm>
+
+#include "base/error.hpp"
 
 namespace obscura::tensor {
 
@@ -107,6 +111,15 @@ std::uint64_t Simulation::run_layer(std::size_t i, const std::vector<plan::Layou
     return peak;
 }
 
+/// From the fastest way to the one that takes least memory.
+std::vector<LinearOptions> ways_to_cut() {
+    LinearOptions cut;
+    std::vector<LinearOptions> result;
+    for (cut.block_columns = largest_block; cut.block_columns > 1; --cut.block_columns) result.push_back(cut);
+    for (; cut.group_limbs > 0; --cut.group_limbs) result.push_back(cut);
+    return result;
+}
+
 }  // namespace
 
 std::vector<bool> columns_read_from(const plan::Plan& plan, const std::vector<plan::Layout>& layouts, int map,
@@ -165,19 +178,29 @@ MemoryPlan plan_memory(const plan::Plan& plan, std::uint64_t budget_bytes, int t
 
     MemoryPlan result;
     const std::uint64_t budget = budget_bytes / limb_bytes(plan);
+    const auto cuts = ways_to_cut();
     for (std::size_t i = 0; i < plan.layers.size(); ++i)
-        for (int block = largest_block;; --block) {
+        for (const LinearOptions& cut : cuts) {
             Simulation attempt = simulation;
-            LinearOptions options;
-            options.block_columns = block;
-            const auto limbs = attempt.run_layer(i, layouts, options);
-            if (limbs > budget && block > 1) continue;
-            result.options.push_back(options);
+            const auto limbs = attempt.run_layer(i, layouts, cut);
+            if (limbs > budget && &cut != &cuts.back()) continue;
+            result.options.push_back(cut);
             result.limbs.push_back(limbs);
             simulation.maps = std::move(attempt.maps);
             break;
         }
     return result;
+}
+
+MemoryPlan plan_process_memory(const plan::Plan& plan, std::uint64_t bytes, int threads) {
+    MemoryPlan memory = plan_memory(plan, residue_bytes(bytes), threads);
+    const std::uint64_t needed = memory.peak() * limb_bytes(plan) + process_bytes;
+    if (needed > bytes)
+        throw Error(ErrorCode::resource,
+                    fmt::format("{} MB are not enough to run this plan: with {} threads it takes at least {} MB. Allow "
+                                "more memory or fewer threads, or compile the network for less memory",
+                                bytes / 1'000'000, threads, (needed + 999'999) / 1'000'000));
+    return memory;
 }
 
 }  // namespace obscura::tensor

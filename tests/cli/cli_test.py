@@ -216,6 +216,64 @@ class WholeJob(unittest.TestCase):
         self.expect(4, "", "infer", "net.plan", "--evaluation", "second.keys", "--request", "request.ct", "-o", "refused.ct")
         self.expect(4, "", "decrypt", "net.plan", "--secret", "second.key", "--response", "response.ct")
 
+    def test_decrypt_tells_keys_and_requests_that_do_not_belong(self):
+        self.ok("keygen", "net.plan", "--secret", "third.key", "--evaluation", "third.keys")
+        self.expect(4, "made with another key", "decrypt", "net.plan", "--secret", "third.key", "--response", "response.ct")
+        self.decrypt("--request", "request.ct", "-o", "checked.csv")
+        self.ok("encrypt", "net.plan", "--secret", "secret.key", "--images", "x.npy", "-o", "later.ct")
+        self.expect(4, "answers another request than later.ct", "decrypt", "net.plan", "--secret", "secret.key", "--response",
+                    "response.ct", "--request", "later.ct", "-o", "unchecked.csv")
+        self.assertFalse((self.folder / "unchecked.csv").exists())
+
+    def test_infer_keeps_within_the_memory_or_says_the_least(self):
+        command = ["infer", "net.plan", "--evaluation", "evaluation.keys", "--request", "request.ct", "-o", "small.ct", "--threads", 1]
+        message = self.expect(8, "it takes at least", *command, "--memory", "1M").stderr
+        least = message.split("at least ")[1].split(" MB")[0]
+        self.ok(*command, "--memory", least + "M", "--json", "small.json")
+        self.assertLess(self.load("small.json")["peak_limb_bytes"], int(least) * 10**6)
+        self.assertEqual((self.folder / "small.ct").read_bytes(), (self.folder / "response.ct").read_bytes())
+        self.expect(2, "no size", *command, "--memory", "much")
+
+    def test_head_room_is_checked_and_shown(self):
+        text = self.ok("explain", "net.plan").stdout
+        self.assertIn("head-room: ", text)
+        self.ok("explain", "net.plan", "--json", "explain.json")
+        explained = self.load("explain.json")
+        headroom = 2 ** explained["headroom_bits"]
+        self.assertGreaterEqual(headroom, 2)
+        compile_it = ["compile", NETWORK, "-o", "room.plan", "--calibrate", "x.npy", "--log-degree", 10, "--insecure-for-tests",
+                      "--run-length", 8]
+        self.ok(*compile_it, "--headroom", 0.99 * headroom)
+        (self.folder / "room.plan").unlink()
+        self.expect(7, explained["headroom_layer"], *compile_it, "--headroom", 1.01 * headroom)
+        self.assertFalse((self.folder / "room.plan").exists())
+        self.expect(2, "--headroom", *compile_it, "--headroom", 0.5)
+
+    def test_stress_reports_every_family(self):
+        text = self.ok("simulate", "net.plan", "--stress", "--stress-images", 4, "--adversarial", 1).stdout
+        for family in ["constant", "uniform noise", "binary noise", "gaussian noise", "blocks", "stripes", "gradient-maximised"]:
+            self.assertIn(family, text)
+        self.assertIn("whole group of up to 128 images", text)
+        self.ok("simulate", "net.plan", "--stress", "--images", "x.npy", "--stress-images", 4, "--adversarial", 1, "--json", "stress.json")
+        families = {family["family"]: family for family in self.load("stress.json")["families"]}
+        self.assertEqual((families["real"]["images"], families["blocks"]["images"]), (IMAGES, 4))
+        self.ok("explain", "net.plan", "--json", "explain.json")
+        self.assertAlmostEqual(families["real"]["worst_use"], 2 ** -self.load("explain.json")["headroom_bits"])
+        self.expect(2, "--stress", "simulate", "net.plan")
+
+    def test_rates_of_a_machine_change_the_predictions(self):
+        self.ok("explain", "net.plan", "--threads", 1, "--json", "here.json")
+        rates = {"transform_seconds": 1e-3, "square_seconds": 1e-3, "product_rate": 1e9, "key_product_rate": 1e8, "pack_rate": 1e8,
+                 "threads": 1}
+        (self.folder / "slow.json").write_text(json.dumps(rates))
+        self.ok("explain", "net.plan", "--machine", "slow.json", "--json", "slow-explain.json")
+        self.assertGreater(self.load("slow-explain.json")["seconds_total"], 2 * self.load("here.json")["seconds_total"])
+        self.ok("compile", NETWORK, "-o", "slow.plan", "--calibrate", "x.npy", "--log-degree", 10, "--insecure-for-tests", "--batch", 8,
+                "--machine", "slow.json")
+        (self.folder / "slow.json").write_text(json.dumps(dict(rates, pack_rate=0)))
+        self.expect(4, "pack_rate", "explain", "net.plan", "--machine", "slow.json")
+        self.expect(3, "absent.json", "explain", "net.plan", "--machine", "absent.json")
+
     def test_keygen_does_not_overwrite(self):
         before = (self.folder / "secret.key").read_bytes()
         result = obscura("keygen", "net.plan", "--secret", "secret.key", "--evaluation", "evaluation.keys", folder=self.folder)

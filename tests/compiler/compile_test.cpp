@@ -11,8 +11,8 @@
 #include "compiler/explain.hpp"
 #include "compiler/onnx_fixture.hpp"
 #include "compiler/parameter_choice.hpp"
-#include "compiler/prediction.hpp"
 #include "compiler/simulate.hpp"
+#include "compiler/value_range.hpp"
 #include "io/scratch.hpp"
 #include "plan/exact_reference.hpp"
 #include "plan/layout.hpp"
@@ -64,11 +64,11 @@ TEST(Compile, LevelsScalesAndKeysFit) {
     EXPECT_EQ(plan.run_length, 8);
     EXPECT_EQ(plan.layers.back().level, 2);
     EXPECT_EQ(plan.rotation_keys, plan::required_rotations(plan));
-    EXPECT_GE(plan.calibration_headroom_bits, options.min_headroom_bits);
+    EXPECT_GE(plan.calibration_headroom_bits, std::log2(options.min_headroom));
     EXPECT_GT(plan.predicted_score_error_rms, 0);
     for (std::size_t i = 0; i + 1 < plan.layers.size(); ++i) {
         EXPECT_EQ(plan.layers[i].level, 7 - static_cast<int>(i));
-        EXPECT_GE(headroom_bits(plan, plan.layers[i]), options.min_headroom_bits);
+        EXPECT_GE(headroom_bits(plan, plan.layers[i]), std::log2(options.min_headroom));
         const double wanted = i + 2 == plan.layers.size() ? options.last_log_scale : options.log_scale;
         EXPECT_NEAR(std::log2(plan.layers[i].rms), std::min(wanted, options.log_scale), 0.3);
     }
@@ -116,9 +116,6 @@ TEST(Compile, RunsOfAllPixels) {
 
 TEST(Compile, RefusesWhatDoesNotFit) {
     CompileOptions options = toy_options();
-    options.min_headroom_bits = 40;
-    expect_error(ErrorCode::range, "headroom", [&] { toy_plan("tiny-resnet", 2, options); });
-    options = toy_options();
     options.insecure_for_tests = false;
     expect_error(ErrorCode::security, "not secure", [&] { toy_plan("tiny-resnet", 2, options); });
     options = toy_options();
@@ -127,6 +124,24 @@ TEST(Compile, RefusesWhatDoesNotFit) {
     expect_error(ErrorCode::unsupported, "merged tiles", [&] { toy_plan("tiny-resnet", 2, options); });
     const io::Images other = testing::images(expected("tiny-pool"), 8, 8, 1);
     expect_error(ErrorCode::format, "8x8", [&] { compile(model_path("tiny-resnet"), other, toy_options()); });
+}
+
+/// The plan that compiles with the default says how much it has: asking for just less is met, for just more refused.
+TEST(Compile, RefusesTooLittleHeadroom) {
+    CompileOptions options = toy_options();
+    options.threads = 1;  // the digest covers sums of floating-point numbers
+    const plan::Plan plan = toy_plan("tiny-resnet", 2, options);
+    const double headroom = std::exp2(plan.calibration_headroom_bits);
+    options.min_headroom = 0.999 * headroom;
+    EXPECT_EQ(toy_plan("tiny-resnet", 2, options).digest(), plan.digest());
+    options.min_headroom = 1.001 * headroom;
+    const std::string worst = explain(plan).headroom_layer;
+    expect_error(ErrorCode::range, worst, [&] { toy_plan("tiny-resnet", 2, options); });
+    expect_error(ErrorCode::range, "a head-room of", [&] { toy_plan("tiny-resnet", 2, options); });
+    // what the message advises
+    options.log_scale -= 1;
+    options.last_log_scale -= 1;
+    EXPECT_GE(std::exp2(toy_plan("tiny-resnet", 2, options).calibration_headroom_bits), options.min_headroom);
 }
 
 TEST(ParameterChoice, TakesTheSmallestSecureDegree) {

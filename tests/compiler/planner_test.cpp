@@ -13,6 +13,7 @@ namespace obscura::compiler {
 namespace {
 
 using obscura::testing::expect_error;
+using tensor::process_bytes;
 
 plan::Plan planned(int batch, std::uint64_t memory_bytes) {
     CompileOptions options;

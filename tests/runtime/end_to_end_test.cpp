@@ -44,7 +44,7 @@ runtime::Scores run_encrypted(const plan::Plan& plan, const io::Images& images, 
     runtime::InferenceOptions options;
     options.threads = threads;
     runtime::infer(plan, folder / "evaluation", folder / "request", folder / "response", options, silent);
-    return runtime::decrypt(plan, folder / "secret", folder / "response", silent);
+    return runtime::decrypt(plan, folder / "secret", {folder / "response", {}}, silent);
 }
 
 class EndToEnd : public ::testing::TestWithParam<ToyShape> {};

@@ -1,4 +1,5 @@
 #include <gtest/gtest.h>
+#include <sodium.h>
 #include <sys/stat.h>
 
 #include <csignal>
@@ -104,6 +105,26 @@ TEST_F(GroupStream, SeveralGroupsEqualTheirImagesAlone) {
     }
     EXPECT_LT(std::sqrt(error / size), 0.005);
     EXPECT_LT(std::sqrt(apart / size), 0.01);
+}
+
+/// Asked to, the client compares a response with the request that it sent; the answer to another one is refused, be it
+/// of the same images and key, and so is one to ciphertexts that somebody changed and sealed again.
+TEST_F(GroupStream, ResponsesAnswerTheirRequest) {
+    EXPECT_EQ(toy.decrypt(toy.response(), toy.request()).scores, toy.decrypt().scores);
+    Silent silent;
+    const std::string other = scratch / "other";
+    runtime::encrypt(toy.plan, toy.secret(), toy.pictures, other, 1, silent);
+    expect_error(ErrorCode::format, "answers another request than " + other,
+                 [&] { toy.decrypt(toy.response(), other); });
+    Bytes changed = request;
+    const std::size_t size = request.size() / 3, seed = size + 96 + 36 + 4, sealed = 2 * size - 32;
+    changed[seed] ^= 1;
+    crypto_generichash(&changed[sealed], 32, &changed[size], size - 32, nullptr, 0);
+    expect_error(ErrorCode::format, "group 2 answers other ciphertexts",
+                 [&] { toy.decrypt(toy.response(), written("changed", changed)); });
+    changed[sealed] ^= 1;
+    expect_error(ErrorCode::format, "checksum", [&] { toy.decrypt(toy.response(), written("damaged", changed)); });
+    expect_error(ErrorCode::io, "missing", [&] { toy.decrypt(toy.response(), scratch / "missing"); });
 }
 
 /// Against docs/formats.md, byte by byte: what both sides, and versions of them, must agree on.

@@ -187,8 +187,9 @@ TEST_F(HostileFiles, OtherPlansFilesAreRefused) {
     expect_error(ErrorCode::format, "another plan", [&] { toy.infer(toy.evaluation(), other.request(), result); });
     expect_error(ErrorCode::format, "another plan", [&] { other.decrypt(toy.response()); });
     Silent silent;
-    expect_error(ErrorCode::format, "another plan",
-                 [&] { runtime::decrypt(toy.plan, other.secret(), toy.response(), silent); });
+    expect_error(ErrorCode::format, "another plan", [&] {
+        runtime::decrypt(toy.plan, other.secret(), {toy.response(), {}}, silent);
+    });
     EXPECT_FALSE(fs::exists(result));
 }
 

@@ -17,6 +17,11 @@ std::vector<std::string> files_of(const std::string& folder) {
     return names;
 }
 
+/// What a server process takes with the smallest blocks of work.
+std::uint64_t least_bytes(const plan::Plan& plan, int threads) {
+    return tensor::plan_memory(plan, 0, threads).peak() * tensor::limb_bytes(plan) + tensor::process_bytes;
+}
+
 const std::vector<std::string> without_response{"evaluation", "request", "secret"};
 
 /// Stops at every update from the first layer on, up to the last one that can still stop; nothing is left behind.
@@ -24,7 +29,7 @@ TEST(Cancellation, LeavesNoResponseAndNothingPartial) {
     const Deployment toy({10, 4, 1, 4, 3, false}, 3);
     runtime::InferenceOptions options;
     options.threads = 1;
-    options.memory_bytes = 0;  // the smallest blocks: the most places to stop at
+    options.memory_bytes = least_bytes(toy.plan, 1);  // the smallest blocks: the most places to stop at
     int stopped = 0;
     for (int updates = 4;; updates += 3) {
         StopAfter progress(updates);
@@ -76,7 +81,7 @@ TEST(PartialBatch, GivesTheScoresOfItsImages) {
         const auto report =
             runtime::infer(plan, folder / "evaluation", folder / "request", folder / "response", {}, silent);
         EXPECT_EQ(report.images, count);
-        const auto found = runtime::decrypt(plan, folder / "secret", folder / "response", silent);
+        const auto found = runtime::decrypt(plan, folder / "secret", {folder / "response", {}}, silent);
         const auto expected = plain_scores(plan, images, 0, 0);
         ASSERT_EQ(found.images, count);
         ASSERT_EQ(found.scores.size(), expected.size());
@@ -129,7 +134,7 @@ class Memory : public ::testing::TestWithParam<ToyShape> {};
 TEST_P(Memory, PeakIsAsPredicted) {
     const Deployment toy(GetParam(), 4);
     for (const int threads : {1, 2})
-        for (const std::uint64_t budget : {std::uint64_t{0}, std::uint64_t{1} << 40}) {
+        for (const std::uint64_t budget : {least_bytes(toy.plan, threads), std::uint64_t{1} << 40}) {
             Silent silent;
             runtime::InferenceOptions options;
             options.threads = threads;
@@ -143,6 +148,33 @@ TEST_P(Memory, PeakIsAsPredicted) {
                 << threads << " threads, budget " << budget;
             fs::remove(toy.response());
         }
+}
+
+/// The plan's own budget is ample for a toy: a smaller one at run time makes smaller blocks, and the same residues.
+TEST(MemoryBudget, IsKeptAtRunTimeOrRefusedWithTheLeast) {
+    const Deployment toy({10, 8, 2, 8, 3, true}, 4);
+    Silent silent;
+    runtime::InferenceOptions options;
+    options.threads = 1;
+    const auto ample = runtime::infer(toy.plan, toy.evaluation(), toy.request(), toy.response(), options, silent);
+    const auto expected = testing::read_file(toy.response());
+    const std::uint64_t least = least_bytes(toy.plan, 1);
+    const std::uint64_t most = ample.predicted_limb_bytes + tensor::process_bytes;
+    ASSERT_LT(least, most);
+    for (const std::uint64_t budget : {least, (least + most) / 2}) {
+        options.memory_bytes = budget;
+        const auto report = runtime::infer(toy.plan, toy.evaluation(), toy.request(), toy.response(), options, silent);
+        EXPECT_LE(report.predicted_limb_bytes + tensor::process_bytes, budget);
+        EXPECT_LT(report.peak_limb_bytes, ample.peak_limb_bytes);
+        EXPECT_EQ(testing::read_file(toy.response()), expected);
+    }
+    fs::remove(toy.response());
+    options.memory_bytes = least - 1;
+    const auto megabytes = std::to_string((least + 999'999) / 1'000'000);
+    expect_error(ErrorCode::resource, "at least " + megabytes + " MB",
+                 [&] { runtime::infer(toy.plan, toy.evaluation(), toy.request(), toy.response(), options, silent); });
+    EXPECT_FALSE(fs::exists(toy.response()));
+    EXPECT_EQ(files_of(toy.folder / ""), without_response);
 }
 
 INSTANTIATE_TEST_SUITE_P(Shapes, Memory,

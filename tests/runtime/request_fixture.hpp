@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include <optional>
 #include <string>
 
 #include "io/scratch.hpp"
@@ -56,9 +57,9 @@ struct Deployment {
         return infer(evaluation(), request(), response(), threads);
     }
 
-    runtime::Scores decrypt(const std::string& result) const {
+    runtime::Scores decrypt(const std::string& result, const std::optional<std::string>& answered = {}) const {
         Silent silent;
-        return runtime::decrypt(plan, secret(), result, silent);
+        return runtime::decrypt(plan, secret(), {result, answered}, silent);
     }
     runtime::Scores decrypt() const { return decrypt(response()); }
 

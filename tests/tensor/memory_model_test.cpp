@@ -24,7 +24,10 @@ TEST(MemoryModel, PlansEveryLayer) {
 TEST(MemoryModel, SmallerBudgetsMakeSmallerBlocksAndAreKept) {
     const auto most = plan_memory(toy(), 1ull << 40, 1), least = plan_memory(toy(), 0, 1);
     ASSERT_LT(least.peak(), most.peak());
-    for (const auto& options : least.options) EXPECT_EQ(options.block_columns, 1);
+    for (const auto& options : least.options) {
+        EXPECT_EQ(options.block_columns, 1);
+        EXPECT_EQ(options.group_limbs, 1);
+    }
     std::uint64_t last = least.peak();
     bool in_between = false;
     for (std::uint64_t limbs = least.peak(); limbs <= most.peak(); limbs += 8) {
