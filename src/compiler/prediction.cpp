@@ -29,9 +29,12 @@ struct Extremes {
     }
 };
 
+/// Over the layers whose idle tiles hold something: masks leave nothing there.
 int largest_gap(const plan::Plan& plan) {
+    const auto layouts = plan::layouts(plan);
     int gap = 1;
-    for (const plan::Layout& layout : plan::layouts(plan)) gap = std::max(gap, layout.gap);
+    for (std::size_t i = 0; i < plan.layers.size(); ++i)
+        if (!plan.layers[i].masked) gap = std::max(gap, layouts[i + 1].gap);
     return gap;
 }
 
