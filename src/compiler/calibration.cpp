@@ -7,6 +7,7 @@
 #include <limits>
 
 #include "base/error.hpp"
+#include "compiler/constants.hpp"
 #include "plan/reference.hpp"
 
 namespace obscura::compiler {
@@ -33,6 +34,26 @@ double median(std::vector<double> values) {
 std::size_t image_bytes(const io::Images& images) {
     return static_cast<std::size_t>(images.height) * static_cast<std::size_t>(images.width) *
            static_cast<std::size_t>(images.channels);
+}
+
+/// Adds what an operand makes of the input's mean to the layer's constants.
+void read_mean(const plan::InputEncoding& input, const plan::RealOperand& operand, plan::RealLayer& layer) {
+    const auto channels = static_cast<std::size_t>(operand.channels);
+    const std::size_t row = operand.taps.size() * channels, outputs = layer.bias.size();
+    std::vector<double> bias(outputs, 0.0);
+    std::vector<plan::Border> borders;
+    const bool head = layer.finish == plan::Finish::head;
+    Constants constants{head ? bias : layer.bias, head ? borders : layer.borders};
+    for (std::size_t tap = 0; tap < operand.taps.size(); ++tap) {
+        std::vector<double> shift(outputs, 0.0);
+        for (std::size_t o = 0; o < outputs; ++o)
+            for (std::size_t c = 0; c < channels; ++c)
+                shift[o] += operand.weights[o * row + tap * channels + c] * input.mean[c];
+        constants.add_inside(operand.padding, operand.stride, operand.taps[tap], shift);
+    }
+    if (!head) return;
+    const auto sums = pixel_sums(bias, borders, layer.height, layer.width);
+    for (std::size_t o = 0; o < outputs; ++o) layer.bias[o] += sums[o];
 }
 
 std::vector<bool> find_outliers(const ImageSums& sums, std::size_t images) {
@@ -74,13 +95,9 @@ void normalise_input(plan::RealNetwork& network, const io::Images& images) {
     for (plan::RealLayer& layer : network.layers)
         for (plan::RealOperand& operand : layer.operands) {
             if (operand.source >= 0) continue;
-            const std::size_t row = operand.taps.size() * channels;
-            const double terms = layer.finish == plan::Finish::head ? layer.height * layer.width : 1;
-            for (std::size_t k = 0; k < operand.weights.size(); ++k) {
-                if (!layer.bias.empty())
-                    layer.bias[k / row] += terms * operand.weights[k] * network.input.mean[k % channels];
+            if (!layer.bias.empty()) read_mean(network.input, operand, layer);
+            for (std::size_t k = 0; k < operand.weights.size(); ++k)
                 operand.weights[k] /= network.input.factor[k % channels];
-            }
         }
 }
 

@@ -81,6 +81,7 @@ plan::Plan compile(const std::string& onnx_path, const io::Images& calibration, 
     plan.run_length = layout.run_length;
     plan.memory_bytes = tensor::residue_bytes(options.memory_bytes);
     plan.alternatives = layout.alternatives;
+    plan.cyclic_twin = layout.cyclic_twin;
     plan.relinearisation_level = highest_square(plan);
     plan.rotation_keys = plan::required_rotations(plan);
     record_peaks(plan, calibration, pool);

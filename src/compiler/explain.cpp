@@ -7,6 +7,7 @@
 #include "compiler/value_range.hpp"
 #include "io/residues.hpp"
 #include "plan/layout.hpp"
+#include "tensor/geometry.hpp"
 #include "tensor/memory_model.hpp"
 
 namespace obscura::compiler {
@@ -48,6 +49,7 @@ class Explainer {
         result.run_length = plan_.run_length;
         result.alternatives = plan_.alternatives;
         result.memory_bytes = plan_.memory_bytes;
+        result.cyclic_twin = plan_.cyclic_twin;
         result.headroom_bits = plan_.calibration_headroom_bits;
         result.score_error_rms = plan_.predicted_score_error_rms;
         result.score_error_max = plan_.predicted_score_error_max;
@@ -74,7 +76,7 @@ class Explainer {
                                static_cast<std::uint64_t>(parameters_.levels()) * io::packed_bytes(degree_);
         const plan::Layer& head = plan_.layers.back();
         result.response_bytes =
-            static_cast<std::uint64_t>(head.out_channels * head.level) * 2 * io::packed_bytes(degree_);
+            static_cast<std::uint64_t>(head.out_channels * head.output_level()) * 2 * io::packed_bytes(degree_);
         return result;
     }
 
@@ -100,12 +102,10 @@ class Explainer {
         for (const plan::Operand& operand : layer.operands) {
             const Layout& source = layouts_[static_cast<std::size_t>(operand.source + 1)];
             for (const int column : columns)
-                for (const plan::Phase& phase : plan::phases(source, output, operand.stride, column))
-                    for (const plan::Tap& tap : operand.taps) {
-                        const auto at = plan::neighbour(source, phase.centre, tap);
-                        if (at.tile_shift != 0 && rotated.insert({operand.source, at.column, at.tile_shift}).second)
-                            count += operand.channels;
-                    }
+                for (const plan::Read& read : plan::reads(source, output, operand, column))
+                    if (read.from.tile_shift != 0 &&
+                        rotated.insert({operand.source, read.from.column, read.from.tile_shift}).second)
+                        count += operand.channels;
         }
         return count;
     }
@@ -138,6 +138,10 @@ class Explainer {
         int rotated = rotated_ciphertexts(index);
         if (head) rotated += layer.out_channels * static_cast<int>(plan::head_steps(output).size());
         row.rotations = static_cast<double>(rotated) / row.ciphertexts_in;
+        std::vector<Layout> sources;
+        for (const plan::Operand& operand : layer.operands)
+            sources.push_back(layouts_[static_cast<std::size_t>(operand.source + 1)]);
+        row.masks = static_cast<int>(tensor::make_geometry(layer, sources, output).masks.size());
         row.output_bytes = static_cast<std::uint64_t>(row.ciphertexts_out) * ciphertext_bytes(layer.output_level());
         return row;
     }

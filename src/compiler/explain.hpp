@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -26,6 +27,7 @@ struct LayerExplanation {
     int ciphertexts_in = 0;
     int ciphertexts_out = 0;
     double rotations = 0;  ///< for each input ciphertext
+    int masks = 0;         ///< different ones, of merging and zero padding; 0: nothing is masked
     std::uint64_t output_bytes = 0;
     std::uint64_t server_bytes = 0;  ///< residues in use at the layer's worst moment
     tensor::LayerCost cost;          ///< predicted seconds
@@ -42,6 +44,7 @@ struct Explanation {
     int run_length = 0;
     std::vector<plan::Alternative> alternatives;  ///< layouts that were weighed, if there was a choice
     std::uint64_t memory_bytes = 0;               ///< residues that the plan may take
+    std::optional<plan::CyclicTwin> cyclic_twin;  ///< if any padding is zeros
     std::vector<LayerExplanation> layers;
     int rotation_keys = 0;
     double seconds = 0;

@@ -1,6 +1,7 @@
 #include <fmt/format.h>
 
 #include <cmath>
+#include <algorithm>
 #include <nlohmann/json.hpp>
 
 #include "compiler/explain.hpp"
@@ -28,6 +29,63 @@ std::string alternatives_text(const Explanation& e) {
     return text;
 }
 
+/// The layout of the plan among those that were weighed.
+const plan::Alternative* chosen_layout(const Explanation& e) {
+    const auto chosen = std::find_if(e.alternatives.begin(), e.alternatives.end(),
+                                     [&](const plan::Alternative& a) { return a.run_length == e.run_length; });
+    return chosen == e.alternatives.end() ? nullptr : &*chosen;
+}
+
+double seconds_per_image(const plan::Alternative& a) {
+    return a.seconds / a.batch;
+}
+
+/// What zero padding costs. Both times were predicted when the plan was made, for the same machine.
+std::string padding_text(const Explanation& e) {
+    const plan::Alternative* zeros = chosen_layout(e);
+    if (!e.cyclic_twin || zeros == nullptr) return "";
+    const plan::CyclicTwin& twin = *e.cyclic_twin;
+    const auto masked = std::count_if(e.layers.begin(), e.layers.end(), [](const auto& layer) { return layer.masks; });
+    std::string text = fmt::format(
+        "\nzero padding: {} of {} layers are masked; in runs of {} as well, with cyclic padding instead:\n"
+        "{:>10} {:>8} {:>7} {:>9} {:>13} {:>10} {:>12} {:>9} {:>8}\n",
+        masked, e.layers.size(), e.run_length, "padding", "N", "primes", "log2(QP)", "images a run", "seconds",
+        "ms an image", "memory MB", "keys MB");
+    const auto row = [&](const char* name, int degree, int limbs, double log2_qp, const plan::Alternative& a) {
+        text += fmt::format("{:>10} {:>8} {:>7} {:>9.1f} {:>13} {:>10.1f} {:>12.1f} {:>9.0f} {:>8.0f}\n", name, degree,
+                            limbs, log2_qp, a.batch, a.seconds, 1e3 * seconds_per_image(a), megabytes(a.memory_bytes),
+                            megabytes(a.key_bytes));
+    };
+    row("zeros", e.ring_degree, e.limbs, e.log2_qp, *zeros);
+    row("cyclic", 1 << twin.log_degree, twin.limbs, twin.log2_qp, twin.layout);
+    return text + fmt::format("zeros cost {:.2f} times the time an image, {} more primes and {:.0f} more bits\n",
+                              seconds_per_image(*zeros) / seconds_per_image(twin.layout), e.limbs - twin.limbs,
+                              e.log2_qp - twin.log2_qp);
+}
+
+nlohmann::json layout_json(const plan::Alternative& a) {
+    return {{"run_length", a.run_length},
+            {"images", a.batch},
+            {"seconds", a.seconds},
+            {"server_bytes", a.memory_bytes},
+            {"key_bytes", a.key_bytes}};
+}
+
+nlohmann::json padding_json(const Explanation& e) {
+    const plan::Alternative* zeros = chosen_layout(e);
+    if (!e.cyclic_twin || zeros == nullptr) return nullptr;
+    const plan::CyclicTwin& twin = *e.cyclic_twin;
+    return {
+        {"cyclic",
+         {{"ring_degree", 1 << twin.log_degree},
+          {"limbs", twin.limbs},
+          {"log2_qp", twin.log2_qp},
+          {"layout", layout_json(twin.layout)}}},
+        {"zeros",
+         {{"ring_degree", e.ring_degree}, {"limbs", e.limbs}, {"log2_qp", e.log2_qp}, {"layout", layout_json(*zeros)}}},
+        {"times_the_seconds_per_image", seconds_per_image(*zeros) / seconds_per_image(twin.layout)}};
+}
+
 }  // namespace
 
 std::string to_text(const Explanation& e) {
@@ -35,19 +93,22 @@ std::string to_text(const Explanation& e) {
         fmt::format("{}: N = {}, {} + {} limbs, log2(QP) = {:.1f}, {}, {} images a batch\n\n", e.model, e.ring_degree,
                     e.limbs, e.special_limbs, e.log2_qp,
                     e.security_bits > 0 ? fmt::format("{}-bit security", e.security_bits) : "NOT SECURE", e.images);
-    text += fmt::format("{:<20} {:>6} {:>13} {:>5} {:>5} {:>11} {:>4} {:>6} {:>6} {:>6} {:>6} {:>8} {:>9} {:>8}\n",
-                        "layer", "then", "output", "level", "rows", "ciphertexts", "rot", "scale", "weight", "error",
-                        "room", "MB out", "MB in use", "seconds");
+    text += fmt::format(
+        "{:<20} {:>6} {:>13} {:>5} {:>5} {:>11} {:>4} {:>5} {:>6} {:>6} {:>6} {:>6} {:>8} {:>9} "
+        "{:>8}\n",
+        "layer", "then", "output", "level", "rows", "ciphertexts", "rot", "masks", "scale", "weight", "error", "room",
+        "MB out", "MB in use", "seconds");
     for (const LayerExplanation& layer : e.layers)
         text += fmt::format(
-            "{:<20} {:>6} {:>13} {:>5} {:>5} {:>11} {:>4.1f} {:>6.1f} {:>6.1f} {:>6.1f} {:>6.1f} {:>8.1f} {:>9.0f} "
-            "{:>8.2f}\n",
+            "{:<20} {:>6} {:>13} {:>5} {:>5} {:>11} {:>4.1f} {:>5} {:>6.1f} {:>6.1f} {:>6.1f} {:>6.1f} {:>8.1f} "
+            "{:>9.0f} {:>8.2f}\n",
             layer.name, layer.finish, fmt::format("{}x{}x{}", layer.channels, layer.height, layer.width), layer.level,
-            layer.rows, fmt::format("{}>{}", layer.ciphertexts_in, layer.ciphertexts_out), layer.rotations,
+            layer.rows, fmt::format("{}>{}", layer.ciphertexts_in, layer.ciphertexts_out), layer.rotations, layer.masks,
             layer.scale_bits, layer.weight_bits, layer.error_bits, layer.headroom_bits, megabytes(layer.output_bytes),
             megabytes(layer.server_bytes), layer.cost.seconds());
     text += fmt::format(
-        "\nrot: rotations of each input ciphertext. scale, weight, error, room: bits of the rms value before "
+        "\nrot: rotations of each input ciphertext. masks: different ones, of merging and zero padding. scale, weight, "
+        "error, room: bits of the rms value before "
         "the square,\nof the largest weight, of the encryption noise, and left between the largest value "
         "seen and the modulus.\n\n"
         "predicted: {:.1f} s ({:.1f} ms an image), server memory {:.0f} MB\n"
@@ -57,7 +118,7 @@ std::string to_text(const Explanation& e) {
         e.seconds, 1e3 * e.seconds_per_image, megabytes(e.server_bytes), megabytes(e.key_bytes), e.rotation_keys,
         megabytes(e.request_bytes), megabytes(e.response_bytes), e.score_error_rms, e.score_error_max, e.headroom_layer,
         std::exp2(e.headroom_bits), e.headroom_bits);
-    return text + alternatives_text(e);
+    return text + padding_text(e) + alternatives_text(e);
 }
 
 std::string to_json(const Explanation& e) {
@@ -78,6 +139,7 @@ std::string to_json(const Explanation& e) {
                           {"ciphertexts_in", layer.ciphertexts_in},
                           {"ciphertexts_out", layer.ciphertexts_out},
                           {"rotations", layer.rotations},
+                          {"masks", layer.masks},
                           {"output_bytes", layer.output_bytes},
                           {"server_bytes", layer.server_bytes},
                           {"seconds", layer.cost.seconds()},
@@ -86,16 +148,12 @@ std::string to_json(const Explanation& e) {
                           {"product_seconds", layer.cost.times.product},
                           {"finish_seconds", layer.cost.times.finish}});
     nlohmann::json alternatives = nlohmann::json::array();
-    for (const plan::Alternative& a : e.alternatives)
-        alternatives.push_back({{"run_length", a.run_length},
-                                {"images", a.batch},
-                                {"seconds", a.seconds},
-                                {"server_bytes", a.memory_bytes},
-                                {"key_bytes", a.key_bytes}});
+    for (const plan::Alternative& a : e.alternatives) alternatives.push_back(layout_json(a));
     const nlohmann::json value = {{"model", e.model},
                                   {"run_length", e.run_length},
                                   {"memory_bytes", e.memory_bytes},
                                   {"alternatives", alternatives},
+                                  {"zero_padding", padding_json(e)},
                                   {"ring_degree", e.ring_degree},
                                   {"limbs", e.limbs},
                                   {"special_limbs", e.special_limbs},

@@ -15,7 +15,8 @@ class FeatureSamples {
     FeatureSamples(const plan::RealNetwork& network, const io::Images& images, int count, ThreadPool& pool);
 
     /// Samples of the columns of a layer's product, [samples][columns], columns ordered by operand, tap and channel.
-    /// Deterministic. `samples` is an upper bound.
+    /// Deterministic. `samples` is an upper bound. Zero padding is not sampled (the cyclic neighbours stand in for it):
+    /// what rounding adds to a tap that is outside of the image is taken back exactly.
     std::vector<float> columns(int layer, int samples) const;
 
   private:

@@ -22,7 +22,11 @@ void add_term(const Graph& graph, const Node& node, const Term& term, const std:
                 const double weight = term.weights[k++];
                 if (weight == 0) continue;
                 for (int p = 0; p < node.height * node.width; ++p) {
-                    const int centre = term.stride * (p / node.width * source.width + p % node.width);
+                    const int row = p / node.width, column = p % node.width;
+                    if (term.padding == plan::Padding::zeros &&
+                        !plan::is_inside(tap, term.stride, row, column, node.height, node.width))
+                        continue;
+                    const int centre = term.stride * (row * source.width + column);
                     const int from = modulo(centre + tap.dy * source.width + tap.dx, pixels);
                     sum[static_cast<std::size_t>(o * node.height * node.width + p)] +=
                         weight * x[static_cast<std::size_t>(c * pixels + from)];
@@ -41,6 +45,10 @@ Values evaluate_node(const Graph& graph, const Node& node, const std::vector<Val
         case Op::linear:
             for (std::size_t i = 0; i < result.size(); ++i) result[i] = node.bias[i / pixels];
             for (const Term& term : node.terms) add_term(graph, node, term, values, result);
+            for (const plan::Border& border : node.borders)
+                for (const int p : plan::outside_pixels(border.tap, border.stride, node.height, node.width))
+                    for (std::size_t o = 0; o < border.shift.size(); ++o)
+                        result[o * pixels + static_cast<std::size_t>(p)] += border.shift[o];
             break;
         case Op::multiply:
             for (std::size_t i = 0; i < result.size(); ++i) result[i] = at(node.left)[i] * at(node.right)[i];

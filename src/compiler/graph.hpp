@@ -17,7 +17,7 @@ enum class Op {
     pixel_mean,  ///< mean over all pixels, leaving one
 };
 
-/// A convolution of `source` (a node's index) as in plan::RealOperand; neighbours are cyclic in raster order.
+/// A convolution of `source` (a node's index) as in plan::RealOperand.
 using Term = plan::RealOperand;
 
 struct Node {
@@ -26,10 +26,11 @@ struct Node {
     int channels = 0;
     int height = 1;
     int width = 1;
-    std::vector<Term> terms;   ///< Op::linear
-    std::vector<double> bias;  ///< Op::linear, [channels]
-    int left = -1;             ///< operand of the other operations
-    int right = -1;            ///< second operand of Op::multiply
+    std::vector<Term> terms;                 ///< Op::linear
+    std::vector<double> bias;                ///< Op::linear, [channels]
+    int left = -1;                           ///< operand of the other operations
+    int right = -1;                          ///< second operand of Op::multiply
+    std::vector<plan::Border> borders = {};  ///< Op::linear; the image has stride*height x stride*width pixels
 };
 
 /// Nodes in an order of evaluation: every node only reads earlier ones. Node 0 is the input.

@@ -1,6 +1,7 @@
 #include <fmt/format.h>
 
 #include "base/error.hpp"
+#include "compiler/constants.hpp"
 #include "compiler/passes.hpp"
 
 namespace obscura::compiler {
@@ -19,7 +20,8 @@ Node as_linear(const Graph& graph, int index) {
 
 /// Every linear term reads the input, a square, or a linear node kept as a layer of its own.
 void add_layer(plan::RealNetwork& network, const std::vector<int>& layer_of, const Node& linear, plan::Finish finish) {
-    plan::RealLayer layer{linear.name, finish, linear.channels, linear.height, linear.width, linear.terms, linear.bias};
+    plan::RealLayer layer{linear.name,  finish,       linear.channels, linear.height,
+                          linear.width, linear.terms, linear.bias,     linear.borders};
     if (finish == plan::Finish::none) layer.bias.clear();
     for (plan::RealOperand& operand : layer.operands)
         operand.source = layer_of[static_cast<std::size_t>(operand.source)];
@@ -35,9 +37,11 @@ Node compose_head(const Node& classifier, const Node& features) {
     const auto classes = static_cast<std::size_t>(classifier.channels);
     const auto channels = static_cast<std::size_t>(features.channels);
     const std::vector<double>& weights = classifier.terms.front().weights;
-    for (std::size_t o = 0; o < classes; ++o)
-        for (std::size_t m = 0; m < channels; ++m) head.bias[o] += weights[o * channels + m] * features.bias[m];
     const double pixels = features.height * features.width;
+    const auto sums = pixel_sums(features.bias, features.borders, features.height, features.width);
+    head.borders.clear();
+    for (std::size_t o = 0; o < classes; ++o)
+        for (std::size_t m = 0; m < channels; ++m) head.bias[o] += weights[o * channels + m] * sums[m] / pixels;
     for (Term& term : head.terms) {
         const std::size_t row = term.weights.size() / channels;
         std::vector<double> composed(classes * row);

@@ -4,6 +4,7 @@
 #include <cmath>
 
 #include "base/error.hpp"
+#include "compiler/constants.hpp"
 #include "compiler/passes.hpp"
 
 namespace obscura::compiler {
@@ -13,18 +14,24 @@ const plan::Tap centre{0, 0};
 /// Largest integer weight of a layer that is kept as it is (poolings have ones).
 constexpr double largest_kept_weight = 127;
 
-/// A shift of the outer convolution moves the inner one's centre by a fixed raster offset only if the inner one keeps
-/// the size; and layers have stride 1 or 2.
+/// A shift of the outer convolution moves the inner one's centre by a fixed offset only if the inner one keeps the
+/// size; and layers have stride 1 or 2. If both leave the image, they have to go round it in the same, cyclic way.
 bool composable(const Term& outer, const Node& inner) {
+    const bool outer_inside = plan::stays_inside(outer.taps, outer.stride);
+    if (!outer_inside && !inner.borders.empty()) return false;
     return std::all_of(inner.terms.begin(), inner.terms.end(), [&](const Term& term) {
         const bool centred = outer.taps == std::vector{centre};
-        return (term.stride == 1 || centred) && outer.stride * term.stride <= 2;
+        const bool cyclic = outer.padding == plan::Padding::cyclic && term.padding == plan::Padding::cyclic;
+        return (term.stride == 1 || centred) && outer.stride * term.stride <= 2 &&
+               (cyclic || outer_inside || term.taps == std::vector{centre});
     });
 }
 
 /// outer after inner: the tap offsets add up (those of `outer` count pixels of the same image, see composable).
 Term compose(const Term& outer, int out_channels, const Term& inner) {
+    const bool zeros = outer.padding == plan::Padding::zeros || inner.padding == plan::Padding::zeros;
     Term result{inner.source, inner.channels, outer.stride * inner.stride, {}, {}};
+    result.padding = zeros ? plan::Padding::zeros : plan::Padding::cyclic;
     for (const plan::Tap& o : outer.taps)
         for (const plan::Tap& i : inner.taps) {
             const plan::Tap tap{o.dy + i.dy, o.dx + i.dx};
@@ -66,16 +73,22 @@ Term compose(const Term& outer, int out_channels, const Term& inner) {
     return result;
 }
 
+/// Can two terms be one? Padding does not matter to a term that stays inside of the image.
+bool same_pixels(const Term& a, const Term& b) {
+    return a.source == b.source && a.stride == b.stride &&
+           (a.padding == b.padding || plan::stays_inside(a.taps, a.stride) || plan::stays_inside(b.taps, b.stride));
+}
+
 /// Adds a term to a node, into an existing term if that reads the same pixels.
 void accumulate(Node& node, Term term) {
-    const auto same = std::find_if(node.terms.begin(), node.terms.end(), [&](const Term& other) {
-        return other.source == term.source && other.stride == term.stride;
-    });
+    const auto same =
+        std::find_if(node.terms.begin(), node.terms.end(), [&](const Term& other) { return same_pixels(other, term); });
     if (same == node.terms.end()) {
         node.terms.push_back(std::move(term));
         return;
     }
     Term joined{term.source, term.channels, term.stride, same->taps, {}};
+    joined.padding = plan::stays_inside(term.taps, term.stride) ? same->padding : term.padding;
     for (const plan::Tap& tap : term.taps)
         if (std::find(joined.taps.begin(), joined.taps.end(), tap) == joined.taps.end()) joined.taps.push_back(tap);
     const auto channels = static_cast<std::size_t>(term.channels);
@@ -92,12 +105,26 @@ void accumulate(Node& node, Term term) {
     *same = std::move(joined);
 }
 
-/// Adds `outer` applied to the linear node `inner`, bias included.
+/// Weights of one tap of `outer` times a vector of its channels.
+std::vector<double> apply(const Term& outer, std::size_t tap, const std::vector<double>& vector) {
+    const std::size_t channels = vector.size(), row = outer.taps.size() * channels;
+    std::vector<double> result(outer.weights.size() / row);
+    for (std::size_t o = 0; o < result.size(); ++o)
+        for (std::size_t c = 0; c < channels; ++c) result[o] += outer.weights[o * row + tap * channels + c] * vector[c];
+    return result;
+}
+
+/// Adds `outer` applied to the linear node `inner`, constants included.
 void accumulate_composed(Node& node, const Term& outer, const Node& inner) {
     for (const Term& term : inner.terms) accumulate(node, compose(outer, node.channels, term));
-    const auto channels = static_cast<std::size_t>(outer.channels);
-    for (std::size_t k = 0; k < outer.weights.size(); ++k)
-        node.bias[k / (outer.taps.size() * channels)] += outer.weights[k] * inner.bias[k % channels];
+    Constants constants{node.bias, node.borders};
+    for (std::size_t t = 0; t < outer.taps.size(); ++t) {
+        const plan::Tap tap = outer.taps[t];
+        constants.add_inside(outer.padding, outer.stride, tap, apply(outer, t, inner.bias));
+        for (const plan::Border& border : inner.borders)
+            constants.add_outside(outer.stride * border.stride, {tap.dy + border.tap.dy, tap.dx + border.tap.dx},
+                                  apply(outer, t, border.shift));
+    }
 }
 
 class Pass {
@@ -144,7 +171,7 @@ class Pass {
                                     "layer; put a quadratic activation between them",
                                     consumer, node.name));
         };
-        if (node.terms.size() != 1) fail();
+        if (node.terms.size() != 1 || !node.borders.empty()) fail();
         Term integers = node.terms.front();
         const auto channels = static_cast<std::size_t>(integers.channels);
         const std::size_t row = integers.taps.size() * channels;

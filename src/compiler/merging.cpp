@@ -30,13 +30,15 @@ std::optional<Layout> fixed_layout(const plan::RealLayer& layer, const std::vect
     return std::nullopt;
 }
 
-/// Is there a rotation to be saved, and one grid that all operands' sums are taken on?
+/// Is there a rotation to be saved, and one grid that all operands' sums are taken on? Zero padding would have to be
+/// masked before the sums are merged, for one more prime.
 bool can_convolve_first(const plan::RealLayer& layer) {
     const int stride = layer.operands.front().stride;
     return std::any_of(layer.operands.begin(), layer.operands.end(),
                        [](const auto& operand) { return operand.taps.size() > 1; }) &&
-           std::all_of(layer.operands.begin(), layer.operands.end(),
-                       [&](const auto& operand) { return operand.stride == stride; });
+           std::all_of(layer.operands.begin(), layer.operands.end(), [&](const auto& operand) {
+               return operand.stride == stride && operand.padding == plan::Padding::cyclic;
+           });
 }
 
 /// Each output channel is the channel of layer `source` of the same number.
@@ -58,6 +60,23 @@ plan::Layer part_of(const plan::Layer& layer, const std::string& suffix, int lev
     part.width = layer.width;
     part.level = level;
     return part;
+}
+
+/// Operands that are split off come back as they are, from the layout of the output; but what their zero padding does
+/// to constants stays with the layer.
+bool padding_needs_masks(const plan::RealLayer& layer, const std::vector<int>& operand_runs,
+                         const std::vector<Layout>& layouts, const Layout& output) {
+    plan::Layer outline = plan::outline(layer);
+    std::vector<Layout> sources;
+    for (std::size_t o = 0; o < outline.operands.size(); ++o) {
+        plan::Operand& operand = outline.operands[o];
+        sources.push_back(operand_runs[o] != 0 ? output : layouts[static_cast<std::size_t>(operand.source + 1)]);
+        if (operand_runs[o] == 0) continue;
+        if (operand.padding == plan::Padding::zeros)
+            for (const plan::Tap& tap : operand.taps) outline.borders.push_back({operand.stride, tap, {}});
+        operand = {operand.source, layer.out_channels, 1, {{0, 0}}, {}};
+    }
+    return plan::needs_masks(outline, sources, output);
 }
 
 }  // namespace
@@ -97,6 +116,7 @@ Merging choose_merging(const plan::RealNetwork& network, int run_length, bool wa
         }
         merging.layers.push_back(run);
         merging.apart.push_back(apart && run != 0 && can_convolve_first(layer));
+        merging.masked.push_back(run != 0 || padding_needs_masks(layer, operand_runs, layouts, *output));
         layouts.push_back(*output);
     }
     return merging;
@@ -114,6 +134,7 @@ void split_layers(plan::Plan& plan, const Merging& merging, const std::vector<st
             if (run == 0) continue;
             plan::Layer part = part_of(layer, ".shortcut", levels[i][o]);
             part.merged_run = run;
+            part.masked = true;
             part.operands.push_back(std::move(operand));
             operand = identity(static_cast<int>(layers.size()), layer.out_channels, 1);
             layers.push_back(std::move(part));

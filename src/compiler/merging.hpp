@@ -5,12 +5,14 @@
 #include "plan/plan.hpp"
 #include "plan/real_network.hpp"
 
-/// Merging of tiles that a stride would leave idle (plan::Layer::merged_run).
+/// Merging of tiles that a stride would leave idle (plan::Layer::merged_run), and what has to be masked.
 namespace obscura::compiler {
 
 struct Merging {
     std::vector<int> layers;                 ///< [layer] its merged_run
     std::vector<bool> apart;                 ///< [layer] do its convolutions run before, and it merges their sums?
+    std::vector<bool> masked;                ///< [layer] whether it is masked: it merges, or its zero padding is
+                                             ///< outside of the image for a part of the tiles
     std::vector<std::vector<int>> operands;  ///< [layer][operand] not 0: a strided shortcut beside operands that were
                                              ///< merged earlier, which becomes a merging layer of its own
 };

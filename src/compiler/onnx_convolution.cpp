@@ -12,13 +12,10 @@ namespace {
 const char* advice(TapProblem problem) {
     switch (problem) {
         case TapProblem::size:
-            return "with stride s it must turn HxW pixels into H/s x W/s; pad cyclically so that the size is kept";
-        case TapProblem::zero_padding:
-            return "zero padding needs masks; train with cyclic raster padding (the neighbour of a row's last pixel is "
-                   "the next row's first)";
+            return "with stride s it must turn HxW pixels into H/s x W/s; pad so that the size is kept";
         case TapProblem::not_raster:
-            return "its padding is not cyclic in raster order (the neighbour of a row's last pixel must be the next "
-                   "row's first)";
+            return "its padding is neither zeros nor cyclic in raster order (the neighbour of a row's last pixel must "
+                   "be the next row's first)";
     }
     return "";
 }
@@ -37,13 +34,26 @@ int single(const std::vector<std::int64_t>& values, const char* what) {
     return static_cast<int>(values.front());
 }
 
-void require_explicit_padding(const onnx::NodeProto& node) {
-    const std::string mode = attribute(node, "auto_pad", std::string("NOTSET"));
-    if (mode != "NOTSET" && mode != "VALID") throw Unsupported{advice(TapProblem::zero_padding)};
+/// ONNX pads [top, left, bottom, right] that "SAME" stands for: the odd pixel goes behind (SAME_UPPER) or before.
+std::vector<std::int64_t> same_pads(const PixelMap& map, const KernelShape& kernel, bool upper) {
+    std::vector<std::int64_t> pads;
+    const auto add = [&](int size, int reach) {
+        const int outputs = (size + kernel.stride - 1) / kernel.stride;
+        const int sum = std::max(0, (outputs - 1) * kernel.stride + reach - size);
+        pads.push_back(upper ? sum / 2 : sum - sum / 2);
+        pads.push_back(sum - pads.back());
+    };
+    add(map.height, kernel.dilation_y * (kernel.height - 1) + 1);
+    add(map.width, kernel.dilation_x * (kernel.width - 1) + 1);
+    std::swap(pads[1], pads[2]);
+    return pads;
 }
 
-PixelMap padded(const onnx::NodeProto& node, const PixelMap& map) {
-    const auto pads = attribute(node, "pads", std::vector<std::int64_t>(4, 0));
+PixelMap padded(const onnx::NodeProto& node, const PixelMap& map, const KernelShape& kernel) {
+    const std::string mode = attribute(node, "auto_pad", std::string("NOTSET"));
+    auto pads = attribute(node, "pads", std::vector<std::int64_t>(4, 0));
+    if (mode == "VALID") pads.assign(4, 0);
+    if (mode == "SAME_UPPER" || mode == "SAME_LOWER") pads = same_pads(map, kernel, mode == "SAME_UPPER");
     if (pads.size() != 4 || *std::min_element(pads.begin(), pads.end()) < 0 ||
         *std::max_element(pads.begin(), pads.end()) > 64)
         throw Unsupported{"pads must be four numbers of 0 to 64"};
@@ -51,19 +61,32 @@ PixelMap padded(const onnx::NodeProto& node, const PixelMap& map) {
                          static_cast<int>(pads[3]));
 }
 
-/// ONNX weights [O][I/group][ky][kx] to [O][taps][I], the other groups' weights being zero.
-std::vector<double> reorder(const Constant& weights, int groups, std::size_t inputs) {
+/// ONNX weights [O][I/group][ky][kx] to [O][taps][I], the other groups' weights being zero. Positions without a tap are
+/// left out.
+Term convolution_term(int source, const Constant& weights, int groups, int inputs, int stride,
+                      const KernelTaps& kernel) {
     const auto outputs = static_cast<std::size_t>(weights.dims[0]);
     const auto group_inputs = static_cast<std::size_t>(weights.dims[1]);
-    const auto taps = static_cast<std::size_t>(weights.dims[2] * weights.dims[3]);
-    std::vector<double> result(outputs * taps * inputs, 0.0);
+    const std::size_t positions = kernel.taps.size();
+    Term term{source, inputs, stride, {}, {}, kernel.padding};
+    std::vector<std::size_t> position_of;  // [tap]
+    for (std::size_t i = 0; i < positions; ++i) {
+        if (!kernel.taps[i]) continue;
+        term.taps.push_back(*kernel.taps[i]);
+        position_of.push_back(i);
+    }
+    if (plan::stays_inside(term.taps, stride)) term.padding = plan::Padding::cyclic;
+    const std::size_t taps = term.taps.size();
+    const auto channels = static_cast<std::size_t>(inputs);
+    term.weights.assign(outputs * taps * channels, 0.0);
     for (std::size_t o = 0; o < outputs; ++o) {
         const std::size_t first = o / (outputs / static_cast<std::size_t>(groups)) * group_inputs;
         for (std::size_t c = 0; c < group_inputs; ++c)
             for (std::size_t t = 0; t < taps; ++t)
-                result[(o * taps + t) * inputs + first + c] = weights.values[(o * group_inputs + c) * taps + t];
+                term.weights[(o * taps + t) * channels + first + c] =
+                    weights.values[(o * group_inputs + c) * positions + position_of[t]];
     }
-    return result;
+    return term;
 }
 
 }  // namespace
@@ -78,13 +101,12 @@ Feature NodeReader::convolution(const onnx::NodeProto& node) {
     if (groups < 1 || weights->dims[0] % groups != 0 || weights->dims[1] * groups != from.channels)
         throw Unsupported{fmt::format("weights for {} channels in {} groups, the input has {} channels",
                                       weights->dims[1] * groups, groups, from.channels)};
-    require_explicit_padding(node);
     const auto dilations = attribute(node, "dilations", std::vector<std::int64_t>{1, 1});
     KernelShape kernel{static_cast<int>(weights->dims[2]), static_cast<int>(weights->dims[3]),
                        single(attribute(node, "strides", std::vector<std::int64_t>{1, 1}), "strides")};
     kernel.dilation_y = kernel.dilation_x = single(dilations, "dilations");
     if (kernel.stride > 2) throw Unsupported{fmt::format("stride {}; only 1 and 2 are supported", kernel.stride)};
-    const KernelTaps taps = kernel_taps(padded(node, x.map), from.height, from.width, kernel);
+    const KernelTaps taps = kernel_taps(padded(node, x.map, kernel), from.height, from.width, kernel);
     if (taps.problem) throw Unsupported{advice(*taps.problem)};
 
     Node result{Op::linear,
@@ -94,8 +116,9 @@ Feature NodeReader::convolution(const onnx::NodeProto& node) {
                 from.width / kernel.stride,
                 {},
                 {}};
-    result.terms.push_back({x.node, from.channels, kernel.stride, taps.taps,
-                            reorder(*weights, static_cast<int>(groups), static_cast<std::size_t>(from.channels))});
+    result.terms.push_back(
+        convolution_term(x.node, *weights, static_cast<int>(groups), from.channels, kernel.stride, taps));
+    if (result.terms.front().taps.empty()) throw Unsupported{"it reads nothing but padding"};
     result.bias.assign(static_cast<std::size_t>(result.channels), 0.0);
     if (const Constant* bias = constant(node, 2); bias != nullptr) {
         if (bias->values.size() != result.bias.size()) throw Unsupported{"its bias has the wrong size"};
@@ -107,16 +130,20 @@ Feature NodeReader::convolution(const onnx::NodeProto& node) {
 Feature NodeReader::average_pool(const onnx::NodeProto& node) {
     const Feature x = in_order(feature(node, 0));
     const Node& from = graph_.node(x.node);
-    require_explicit_padding(node);
     const auto kernel = attribute(node, "kernel_shape", std::vector<std::int64_t>{});
     if (kernel.size() == 2 && kernel[0] == from.height && kernel[1] == from.width) return pixel_mean(node);
     const int size = single(kernel, "kernel_shape");
     const int stride = single(attribute(node, "strides", std::vector<std::int64_t>{1, 1}), "strides");
     if (size != 2 || stride != 2) throw Unsupported{"only 2x2 pooling with stride 2, or over all pixels, is supported"};
-    const KernelTaps taps = kernel_taps(padded(node, x.map), from.height, from.width, {size, size, stride});
-    if (taps.problem) throw Unsupported{advice(*taps.problem)};
+    const KernelShape shape{size, size, stride};
+    const KernelTaps kernel_reads = kernel_taps(padded(node, x.map, shape), from.height, from.width, shape);
+    if (kernel_reads.problem) throw Unsupported{advice(*kernel_reads.problem)};
+    std::vector<plan::Tap> taps;
+    for (const auto& tap : kernel_reads.taps)
+        if (tap) taps.push_back(*tap);
+    if (!plan::stays_inside(taps, stride)) throw Unsupported{"a pooling that is padded is not supported"};
     const auto channels = static_cast<std::size_t>(from.channels);
-    Term term{x.node, from.channels, stride, taps.taps, std::vector<double>(channels * 4 * channels, 0.0)};
+    Term term{x.node, from.channels, stride, taps, std::vector<double>(channels * 4 * channels, 0.0)};
     for (std::size_t c = 0; c < channels; ++c)
         for (std::size_t t = 0; t < 4; ++t) term.weights[(c * 4 + t) * channels + c] = 0.25;
     Node result{Op::linear,

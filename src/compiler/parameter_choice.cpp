@@ -83,14 +83,14 @@ Levels assign_levels(const plan::RealNetwork& network, const Merging& merging) {
             deepest = std::max(deepest, depth[static_cast<std::size_t>(layer.operands[o].source + 1)] +
                                             (merging.operands[i][o] != 0 ? 1 : 0));
         before.push_back(deepest);
-        depth.push_back(deepest + (layer.finish == plan::Finish::square ? 1 : 0) + (merging.layers[i] != 0 ? 1 : 0));
+        depth.push_back(deepest + (layer.finish == plan::Finish::square ? 1 : 0) + (merging.masked[i] ? 1 : 0));
     }
     const int count = depth.back() + base_limbs;
     Levels levels;
     levels.mask.assign(static_cast<std::size_t>(count), false);
     for (std::size_t i = 0; i < network.layers.size(); ++i) {
         levels.layers.push_back(count - before[i]);
-        if (merging.layers[i] != 0) levels.mask[static_cast<std::size_t>(levels.layers.back() - 1)] = true;
+        if (merging.masked[i]) levels.mask[static_cast<std::size_t>(levels.layers.back() - 1)] = true;
         auto& operands = levels.operands.emplace_back();
         for (std::size_t o = 0; o < network.layers[i].operands.size(); ++o) {
             const auto source = static_cast<std::size_t>(network.layers[i].operands[o].source + 1);
@@ -103,7 +103,7 @@ Levels assign_levels(const plan::RealNetwork& network, const Merging& merging) {
             levels.mask[static_cast<std::size_t>(count - depth[i + 1])])
             throw Error(ErrorCode::unsupported,
                         fmt::format("{}: its prime would have to be that of another branch's masks; compile without "
-                                    "merging of tiles",
+                                    "merging of tiles, and train with cyclic padding",
                                     network.layers[i].name));
     return levels;
 }

@@ -9,7 +9,7 @@ namespace obscura::compiler {
 
 /// How many limbs there are and which layer runs at how many of them.
 struct Levels {
-    std::vector<int> layers;                 ///< [layer]; the head runs at two
+    std::vector<int> layers;                 ///< [layer]; the head ends with two
     std::vector<std::vector<int>> operands;  ///< [layer][operand] level of an operand that is split off; 0: it is not
     std::vector<bool> mask;                  ///< [chain prime] is it the scale of masks? Those are small primes
     int count() const { return static_cast<int>(mask.size()); }

@@ -19,6 +19,44 @@ plan::Tap tap_at(int offset, int height, int width) {
     return {dy, dx};
 }
 
+/// What one position of a kernel reads for every output pixel.
+struct Reads {
+    const PixelMap& map;
+    int height, width;  ///< of the original
+    int stride;
+    int rows, columns;  ///< of the output
+    int y0, x0;         ///< of the position in the map, for the first output pixel
+
+    int at(int y, int x) const { return map.at(y * stride + y0, x * stride + x0); }
+
+    bool find_cyclic(std::optional<plan::Tap>& tap) const {
+        const int pixels = height * width;
+        if (at(0, 0) == PixelMap::zero) return false;
+        const int offset = at(0, 0);
+        for (int y = 0; y < rows; ++y)
+            for (int x = 0; x < columns; ++x)
+                if (at(y, x) != (stride * (y * width + x) + offset) % pixels) return false;
+        tap = tap_at(offset, height, width);
+        return true;
+    }
+
+    /// The first pixel that is no zero says what the tap has to be.
+    bool find_zeros(std::optional<plan::Tap>& tap) const {
+        for (int y = 0; y < rows && !tap; ++y)
+            for (int x = 0; x < columns && !tap; ++x)
+                if (const int read = at(y, x); read != PixelMap::zero)
+                    tap = plan::Tap{read / width - stride * y, read % width - stride * x};
+        if (!tap) return true;
+        for (int y = 0; y < rows; ++y)
+            for (int x = 0; x < columns; ++x) {
+                const bool inside = plan::is_inside(*tap, stride, y, x, rows, columns);
+                const int wanted = (stride * y + tap->dy) * width + stride * x + tap->dx;
+                if (at(y, x) != (inside ? wanted : PixelMap::zero)) return false;
+            }
+        return true;
+    }
+};
+
 }  // namespace
 
 PixelMap PixelMap::identity(int height, int width) {
@@ -75,26 +113,22 @@ PixelMap PixelMap::pad_zeros(int top, int left, int bottom, int right) const {
 KernelTaps kernel_taps(const PixelMap& map, int original_height, int original_width, const KernelShape& kernel) {
     const int reach_y = kernel.dilation_y * (kernel.height - 1) + 1;
     const int reach_x = kernel.dilation_x * (kernel.width - 1) + 1;
-    const int pixels = original_height * original_width;
     const int rows = map.height < reach_y ? 0 : (map.height - reach_y) / kernel.stride + 1;
     const int columns = map.width < reach_x ? 0 : (map.width - reach_x) / kernel.stride + 1;
     if (rows * kernel.stride != original_height || columns * kernel.stride != original_width)
-        return {{}, TapProblem::size};
-    KernelTaps result;
+        return {{}, plan::Padding::cyclic, TapProblem::size};
+    KernelTaps cyclic, zeros{{}, plan::Padding::zeros};
+    bool is_cyclic = true, is_zeros = true;
     for (int ky = 0; ky < kernel.height; ++ky)
         for (int kx = 0; kx < kernel.width; ++kx) {
-            const int offset = modulo(map.at(ky * kernel.dilation_y, kx * kernel.dilation_x), pixels);
-            for (int y = 0; y < rows; ++y)
-                for (int x = 0; x < columns; ++x) {
-                    const int read =
-                        map.at(y * kernel.stride + ky * kernel.dilation_y, x * kernel.stride + kx * kernel.dilation_x);
-                    if (read == PixelMap::zero) return {{}, TapProblem::zero_padding};
-                    const int centre = kernel.stride * (y * original_width + x);
-                    if (read != (centre + offset) % pixels) return {{}, TapProblem::not_raster};
-                }
-            result.taps.push_back(tap_at(offset, original_height, original_width));
+            const Reads reads{map,  original_height, original_width,         kernel.stride,
+                              rows, columns,         ky * kernel.dilation_y, kx * kernel.dilation_x};
+            if (is_cyclic) is_cyclic = reads.find_cyclic(cyclic.taps.emplace_back());
+            if (is_zeros) is_zeros = reads.find_zeros(zeros.taps.emplace_back());
         }
-    return result;
+    if (is_cyclic) return cyclic;
+    if (is_zeros) return zeros;
+    return {{}, plan::Padding::cyclic, TapProblem::not_raster};
 }
 
 }  // namespace obscura::compiler

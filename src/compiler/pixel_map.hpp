@@ -30,8 +30,8 @@ struct PixelMap {
     bool operator==(const PixelMap&) const = default;
 };
 
-/// Why a convolution's taps are not the cyclic raster neighbours.
-enum class TapProblem { size, zero_padding, not_raster };
+/// Why a convolution is neither cyclic in raster order nor zero-padded.
+enum class TapProblem { size, not_raster };
 
 struct KernelShape {
     int height = 1;
@@ -42,10 +42,12 @@ struct KernelShape {
 };
 
 /// The taps [kernel height][kernel width] of a kernel that slides over `map`, if each of its positions reads, for
-/// every output pixel (y, x), the pixel at one raster offset from original pixel (stride*y, stride*x).
+/// every output pixel (y, x), the pixel at one offset from original pixel (stride*y, stride*x): by raster number for
+/// Padding::cyclic, by row and column for Padding::zeros. A position that only reads zeros has no tap.
 struct KernelTaps {
-    std::vector<plan::Tap> taps;
-    std::optional<TapProblem> problem;
+    std::vector<std::optional<plan::Tap>> taps;
+    plan::Padding padding = plan::Padding::cyclic;
+    std::optional<TapProblem> problem = {};
 };
 KernelTaps kernel_taps(const PixelMap& map, int original_height, int original_width, const KernelShape& kernel);
 

@@ -24,17 +24,10 @@ plan::Plan outline(const plan::RealNetwork& network, const Design& design) {
     plan.run_length = design.run_length;
     plan.input = network.input;
     for (std::size_t i = 0; i < network.layers.size(); ++i) {
-        const plan::RealLayer& real = network.layers[i];
-        plan::Layer layer;
-        layer.name = real.name;
-        layer.finish = real.finish;
-        layer.out_channels = real.out_channels;
-        layer.height = real.height;
-        layer.width = real.width;
+        plan::Layer layer = plan::outline(network.layers[i]);
         layer.level = design.levels.layers[i];
         layer.merged_run = design.merging.layers[i];
-        for (const auto& operand : real.operands)
-            layer.operands.push_back({operand.source, operand.channels, operand.stride, operand.taps, {}});
+        layer.masked = design.merging.masked[i];
         plan.layers.push_back(std::move(layer));
     }
     split_layers(plan, design.merging, design.levels.operands);
@@ -98,6 +91,25 @@ Weighed best_for(const plan::RealNetwork& network, int run_length, const Compile
     return apart.takes.seconds < direct.takes.seconds ? std::move(apart) : std::move(direct);
 }
 
+/// What zero padding costs is said against the same network, without weights, whose padding is cyclic.
+std::optional<plan::CyclicTwin> cyclic_twin(const plan::RealNetwork& network, int run_length,
+                                            const CompileOptions& options) {
+    plan::RealNetwork twin{network.input, {}};
+    bool zeros = false;
+    for (const plan::RealLayer& layer : network.layers) {
+        plan::RealLayer copy{layer.name, layer.finish, layer.out_channels, layer.height, layer.width, {}, {}, {}};
+        for (const auto& operand : layer.operands) {
+            zeros |= operand.padding == plan::Padding::zeros;
+            copy.operands.push_back({operand.source, operand.channels, operand.stride, operand.taps, {}});
+        }
+        twin.layers.push_back(std::move(copy));
+    }
+    if (!zeros) return std::nullopt;
+    const Weighed best = best_for(twin, run_length, options);
+    const ckks::Parameters parameters(best.design.parameters);
+    return plan::CyclicTwin{parameters.log_degree(), parameters.levels(), parameters.log2_qp(), best.takes};
+}
+
 std::string describe(const plan::Alternative& a) {
     return fmt::format("runs of {}: {} images at once, {:.2f} GB, {:.0f} MB of keys, {:.1f} s", a.run_length, a.batch,
                        static_cast<double>(a.memory_bytes + tensor::process_bytes) / 1e9,
@@ -110,6 +122,7 @@ Design design(const plan::RealNetwork& network, const CompileOptions& options) {
     if (options.run_length != 0) {
         Weighed fixed = best_for(network, options.run_length, options);
         fixed.design.alternatives.push_back(fixed.takes);
+        fixed.design.cyclic_twin = cyclic_twin(network, options.run_length, options);
         return std::move(fixed.design);
     }
     const int pixels = network.input.height * network.input.width;
@@ -159,6 +172,7 @@ Design design(const plan::RealNetwork& network, const CompileOptions& options) {
     }
     Design chosen = std::move(designs[best]);
     chosen.alternatives = std::move(alternatives);
+    chosen.cyclic_twin = cyclic_twin(network, chosen.run_length, options);
     return chosen;
 }
 

@@ -1,5 +1,7 @@
 #pragma once
 
+#include <optional>
+
 #include "compiler/compile.hpp"
 #include "compiler/merging.hpp"
 #include "compiler/parameter_choice.hpp"
@@ -15,6 +17,7 @@ struct Design {
     Levels levels;
     ckks::ParametersLiteral parameters;
     std::vector<plan::Alternative> alternatives;  ///< every layout that can run the network, by increasing batch
+    std::optional<plan::CyclicTwin> cyclic_twin;  ///< if any padding is zeros
 };
 
 /// The design that needs the least time for `options.batch` images, in as many groups as that takes, within

@@ -7,6 +7,7 @@
 #include <cmath>
 
 #include "base/error.hpp"
+#include "compiler/constants.hpp"
 #include "compiler/rounding.hpp"
 #include "plan/limits.hpp"
 
@@ -75,15 +76,10 @@ class Quantiser {
     }
 
     plan::Layer start(std::size_t index) const {
-        const RealLayer& real = network_.layers[index];
-        plan::Layer layer;
-        layer.name = real.name;
-        layer.finish = real.finish;
-        layer.out_channels = real.out_channels;
-        layer.height = real.height;
-        layer.width = real.width;
+        plan::Layer layer = plan::outline(network_.layers[index]);
         layer.level = levels_[index];
         layer.merged_run = merging_.layers[index];
+        layer.masked = merging_.masked[index];
         return layer;
     }
 
@@ -110,9 +106,12 @@ class Quantiser {
             layer.output_scale.push_back(factor[o] / prime);
             layer.bias.push_back(real.bias[o] * factor[o] / prime);
         }
+        for (std::size_t b = 0; b < real.borders.size(); ++b)
+            for (std::size_t o = 0; o < channels; ++o)
+                layer.borders[b].shift.push_back(real.borders[b].shift[o] * factor[o] / prime);
         const CompensatedRounding rounding = rounding_for(index);
-        const std::vector<double> excess = round_weights(real, factor, &rounding, layer);
-        for (std::size_t o = 0; o < channels; ++o) layer.bias[o] -= excess[o] / prime;
+        round_weights(real, factor, &rounding, layer);
+        take_back_excess(real, factor, prime, layer);
 
         Source output;
         for (std::size_t o = 0; o < channels; ++o) {
@@ -138,33 +137,43 @@ class Quantiser {
         return weight_sum_margin * std::min(plan::limits::weight_sum / sum, plan::limits::weight / largest);
     }
 
-    /// Fills the layer's integer weights; returns what rounding adds to each output on average, before any rescaling.
-    std::vector<double> round_weights(const RealLayer& real, const std::vector<double>& factor,
-                                      const CompensatedRounding* rounding, plan::Layer& layer) const {
-        for (const RealOperand& operand : real.operands)
-            layer.operands.push_back({operand.source, operand.channels, operand.stride, operand.taps, {}});
-        std::vector<double> excess(factor.size());
+    /// Fills the layer's integer weights.
+    void round_weights(const RealLayer& real, const std::vector<double>& factor, const CompensatedRounding* rounding,
+                       plan::Layer& layer) const {
         for (std::size_t o = 0; o < factor.size(); ++o) {
             std::vector<double> exact;
-            std::vector<double> mean;
             for (const RealOperand& operand : real.operands) {
-                const auto channels = static_cast<std::size_t>(operand.channels);
-                const std::size_t row = operand.taps.size() * channels;
-                for (std::size_t k = o * row; k < (o + 1) * row; ++k) {
-                    exact.push_back(unscaled(operand, k) * factor[o]);
-                    mean.push_back(source(operand).mean[k % channels]);
-                }
+                const std::size_t row = operand.taps.size() * static_cast<std::size_t>(operand.channels);
+                for (std::size_t k = o * row; k < (o + 1) * row; ++k) exact.push_back(unscaled(operand, k) * factor[o]);
             }
             const std::vector<double> rounded = round_row(exact, rounding);
             std::size_t next = 0;
             for (plan::Operand& operand : layer.operands)
-                for (std::size_t k = operand.taps.size() * static_cast<std::size_t>(operand.channels); k > 0; --k) {
-                    operand.weights.push_back(static_cast<std::int16_t>(rounded[next]));
-                    excess[o] += (rounded[next] - exact[next]) * mean[next];
-                    ++next;
-                }
+                for (std::size_t k = operand.taps.size() * static_cast<std::size_t>(operand.channels); k > 0; --k)
+                    operand.weights.push_back(static_cast<std::int16_t>(rounded[next++]));
         }
-        return excess;
+    }
+
+    /// Takes what rounding adds to each output on average, tap by tap, out of the layer's bias and borders. `divisor`:
+    /// of the sums that the weights give, to come to the bias's units.
+    void take_back_excess(const RealLayer& real, const std::vector<double>& factor, double divisor,
+                          plan::Layer& layer) const {
+        Constants constants{layer.bias, layer.borders};
+        for (std::size_t i = 0; i < real.operands.size(); ++i) {
+            const RealOperand& operand = real.operands[i];
+            const auto channels = static_cast<std::size_t>(operand.channels);
+            const std::size_t row = operand.taps.size() * channels;
+            for (std::size_t tap = 0; tap < operand.taps.size(); ++tap) {
+                std::vector<double> excess(factor.size());
+                for (std::size_t o = 0; o < factor.size(); ++o)
+                    for (std::size_t c = 0; c < channels; ++c) {
+                        const std::size_t k = o * row + tap * channels + c;
+                        const double added = layer.operands[i].weights[k] - unscaled(operand, k) * factor[o];
+                        excess[o] -= added * source(operand).mean[c] / divisor;
+                    }
+                constants.add_inside(operand.padding, operand.stride, operand.taps[tap], excess);
+            }
+        }
     }
 
     /// Compensation may enlarge weights; a row that it takes beyond the limits is rounded plainly.
@@ -201,14 +210,13 @@ class Quantiser {
         plan::Layer layer = start(index);
         const RealOperand& operand = real.operands.front();
         Source output{source(operand).scale, std::vector<double>(static_cast<std::size_t>(real.out_channels), 0.0)};
-        plan::Operand copy{operand.source, operand.channels, operand.stride, operand.taps, {}};
+        plan::Operand& copy = layer.operands.front();
         const auto channels = static_cast<std::size_t>(operand.channels);
         for (std::size_t k = 0; k < operand.weights.size(); ++k) {
             copy.weights.push_back(static_cast<std::int16_t>(operand.weights[k]));
             output.mean[k / (operand.taps.size() * channels)] +=
                 operand.weights[k] * source(operand).mean[k % channels];
         }
-        layer.operands.push_back(std::move(copy));
         sources_.push_back(std::move(output));
         plan_.layers.push_back(std::move(layer));
     }
@@ -226,16 +234,18 @@ class Quantiser {
             room = std::min(room, largest_factor(real, o));
         // One factor for all classes, small enough for the sums over pixels to fit the last primes.
         double modulus = 1;
-        for (int i = 0; i < layer.level; ++i) modulus *= plan_.parameters.chain[static_cast<std::size_t>(i)];
+        for (int i = 0; i < layer.output_level(); ++i) modulus *= plan_.parameters.chain[static_cast<std::size_t>(i)];
         const double score = *std::max_element(statistics_.largest_score.begin(), statistics_.largest_score.end());
         const double fits = modulus / 2 / std::exp2(options_.head_headroom_bits) / std::max(score, 1e-9);
         const double factor = std::min({most_head_weight / largest, room, std::max(fits, least_head_weight / largest)});
         const std::vector<double> factors(static_cast<std::size_t>(real.out_channels), factor);
         layer.output_scale = factors;
-        const std::vector<double> excess = round_weights(real, factors, nullptr, layer);
-        const double pixels = real.height * real.width;
-        for (std::size_t o = 0; o < excess.size(); ++o)
-            layer.bias.push_back(real.bias[o] - excess[o] * pixels / factor);
+        round_weights(real, factors, nullptr, layer);
+        layer.bias.assign(factors.size(), 0.0);
+        take_back_excess(real, factors, factor, layer);
+        layer.bias = pixel_sums(layer.bias, layer.borders, real.height, real.width);
+        layer.borders.clear();
+        for (std::size_t o = 0; o < factors.size(); ++o) layer.bias[o] += real.bias[o];
         plan_.layers.push_back(std::move(layer));
     }
 

@@ -14,7 +14,7 @@ namespace obscura::compiler {
 /// so the deviation of every prime q from its nominal size is absorbed exactly. What rounding adds on average (every
 /// square has a positive mean) is taken back in the bias; what it changes from pixel to pixel is kept small by rounding
 /// with compensation (rounding.hpp). `levels` as from assign_levels. Operands
-/// that are split off later (split_operands) are quantised with their layer.
+/// that are split off later (split_layers) are quantised with their layer.
 /// Throws Error(range) if the scores do not fit two primes.
 plan::Plan quantise(const plan::RealNetwork& network, const Statistics& statistics, const FeatureSamples& samples,
                     const Merging& merging, const std::vector<int>& levels, const ckks::ParametersLiteral& parameters,

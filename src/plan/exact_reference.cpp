@@ -34,7 +34,11 @@ std::vector<Wide> sums(const Layer& layer, const std::vector<Tensor>& tensors) {
                 for (int c = 0; c < operand.channels; ++c) {
                     const Wide weight = operand.weights[k++];
                     for (int p = 0; p < pixels; ++p) {
-                        const int centre = operand.stride * (p / layer.width * source.width + p % layer.width);
+                        const int y = p / layer.width, x = p % layer.width;
+                        if (operand.padding == Padding::zeros &&
+                            !is_inside(tap, operand.stride, y, x, layer.height, layer.width))
+                            continue;
+                        const int centre = operand.stride * (y * source.width + x);
                         const int from = modulo(centre + tap.dy * source.width + tap.dx, source_pixels);
                         result[static_cast<std::size_t>(o * pixels + p)] +=
                             weight * source.values[static_cast<std::size_t>(c * source_pixels + from)];
@@ -44,19 +48,30 @@ std::vector<Wide> sums(const Layer& layer, const std::vector<Tensor>& tensors) {
     return result;
 }
 
+/// What is added to z after the division, [out_channels][pixels].
+std::vector<Wide> constants(const Layer& layer) {
+    const auto pixels = static_cast<std::size_t>(layer.height * layer.width);
+    std::vector<Wide> result;
+    for (const double bias : layer.bias) result.resize(result.size() + pixels, static_cast<Wide>(std::llround(bias)));
+    for (const Border& border : layer.borders)
+        for (const int p : outside_pixels(border.tap, border.stride, layer.height, layer.width))
+            for (std::size_t o = 0; o < border.shift.size(); ++o)
+                result[o * pixels + static_cast<std::size_t>(p)] += static_cast<Wide>(std::llround(border.shift[o]));
+    return result;
+}
+
 }  // namespace
 
 ExactTrace evaluate_exactly(const Plan& plan, const std::vector<std::int64_t>& input) {
     std::vector<Tensor> tensors{{plan.input.height, plan.input.width, {input.begin(), input.end()}}};
     ExactTrace trace;
     for (const Layer& layer : plan.layers) {
-        const auto pixels = static_cast<std::size_t>(layer.height * layer.width);
         Tensor output{layer.height, layer.width, sums(layer, tensors)};
         if (layer.finish == Finish::square) {
             const Wide prime = plan.parameters.chain[static_cast<std::size_t>(layer.rescale_limb())];
+            const std::vector<Wide> added = constants(layer);
             for (std::size_t i = 0; i < output.values.size(); ++i)
-                output.values[i] =
-                    rounded_quotient(output.values[i], prime) + static_cast<Wide>(std::llround(layer.bias[i / pixels]));
+                output.values[i] = rounded_quotient(output.values[i], prime) + added[i];
         }
         std::vector<double> seen;
         for (const Wide value : output.values) seen.push_back(static_cast<double>(value));

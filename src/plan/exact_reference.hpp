@@ -16,7 +16,7 @@ struct ExactTrace {
 };
 
 /// `input` holds the integers in the slots, [channels][height*width]. Sums are 128-bit integers;
-/// z = round(sum / q) + round(bias), halves away from zero.
+/// z = round(sum / q) + round(bias) + round(shift of each border), halves away from zero.
 ExactTrace evaluate_exactly(const Plan& plan, const std::vector<std::int64_t>& input);
 
 /// The integers of an 8-bit image (channels interleaved, as in io::Images).

@@ -83,6 +83,12 @@ int densest_run(const Layout& source, int stride) {
     return std::max(1, source.pixels() / (stride * stride) / source.tiles);
 }
 
+std::vector<bool> pixel_tiles(const Layout& layout) {
+    std::vector<bool> result(static_cast<std::size_t>(layout.tiles), false);
+    for (int tile = 0; tile < layout.tiles; tile += layout.gap) result[static_cast<std::size_t>(tile)] = true;
+    return result;
+}
+
 std::vector<Phase> phases(const Layout& source, const Layout& output, int stride, int output_column) {
     assert(output_column >= 0 && output_column < output.run);
     std::vector<Phase> result;
@@ -104,6 +110,49 @@ SourcePosition neighbour(const Layout& source, SourcePosition centre, Tap tap) {
     const int shift = floor_divide(centre.column + tap.dy * source.width + tap.dx, source.run, position.column);
     floor_divide(centre.tile_shift + shift * source.gap, source.tiles, position.tile_shift);
     return position;
+}
+
+std::vector<bool> inside_tiles(const Layout& output, Tap tap, int stride, int output_column) {
+    std::vector<bool> result(static_cast<std::size_t>(output.tiles), false);
+    for (int i = 0; i < output.valid_tiles(); ++i) {
+        const int pixel = i * output.run + output_column;
+        result[static_cast<std::size_t>(i * output.gap)] =
+            is_inside(tap, stride, pixel / output.width, pixel % output.width, output.height, output.width);
+    }
+    return result;
+}
+
+std::vector<Read> reads(const Layout& source, const Layout& output, const Operand& operand, int output_column) {
+    std::vector<std::vector<bool>> inside;  // [tap], empty where the padding does not matter
+    for (const Tap& tap : operand.taps) {
+        auto& tiles = inside.emplace_back();
+        if (operand.padding == Padding::zeros && !stays_inside(tap, operand.stride))
+            tiles = inside_tiles(output, tap, operand.stride, output_column);
+    }
+    std::vector<Read> result;
+    for (const Phase& phase : phases(source, output, operand.stride, output_column))
+        for (std::size_t tap = 0; tap < operand.taps.size(); ++tap) {
+            Read read{static_cast<int>(tap), neighbour(source, phase.centre, operand.taps[tap]), phase.tiles};
+            for (std::size_t tile = 0; tile < inside[tap].size(); ++tile)
+                if (!inside[tap][tile]) read.tiles[tile] = false;
+            if (inside[tap].empty() || std::find(read.tiles.begin(), read.tiles.end(), true) != read.tiles.end())
+                result.push_back(std::move(read));
+        }
+    return result;
+}
+
+bool needs_masks(const Layer& layer, const std::vector<Layout>& sources, const Layout& output) {
+    const std::vector<bool> all = pixel_tiles(output), none(all.size(), false);
+    for (int column = 0; column < output.columns(); ++column) {
+        for (std::size_t o = 0; o < layer.operands.size(); ++o)
+            for (const Read& read : reads(sources[o], output, layer.operands[o], column))
+                if (read.tiles != all) return true;
+        for (const Border& border : layer.borders) {
+            const auto inside = inside_tiles(output, border.tap, border.stride, column);
+            if (inside != all && inside != none) return true;
+        }
+    }
+    return false;
 }
 
 std::vector<Layout> layouts(const Plan& plan) {
@@ -155,12 +204,11 @@ std::vector<RotationKeyRequest> required_rotations(const Plan& plan) {
         for (const Operand& operand : layer.operands) {
             const Layout& source = all[static_cast<std::size_t>(operand.source + 1)];
             for (int column = 0; column < output.columns(); ++column)
-                for (const Phase& phase : phases(source, output, operand.stride, column))
-                    for (const Tap& tap : operand.taps)
-                        need(neighbour(source, phase.centre, tap).tile_shift * source.batch, layer.level);
+                for (const Read& read : reads(source, output, operand, column))
+                    need(read.from.tile_shift * source.batch, layer.level);
         }
         if (layer.finish == Finish::head)
-            for (const int step : head_steps(output)) need(step, layer.level);
+            for (const int step : head_steps(output)) need(step, layer.output_level());
     }
     std::vector<RotationKeyRequest> result;
     for (const auto& [step, level] : level_of_step) result.push_back({step, level});

@@ -46,6 +46,9 @@ Layout merged(const Layout& source, int stride, int run);
 /// The run length that leaves no tile idle after a stride, or has a tile a pixel.
 int densest_run(const Layout& source, int stride);
 
+/// Tiles that hold pixels of the image, [tiles].
+std::vector<bool> pixel_tiles(const Layout& layout);
+
 /// A source ciphertext and its rotation. Slot j of what is needed is slot j + tile_shift*batch (cyclic) of `column`.
 struct SourcePosition {
     int column = 0;
@@ -65,6 +68,24 @@ std::vector<Phase> phases(const Layout& source, const Layout& output, int stride
 
 /// Where the pixels at offset `tap` from those at `centre` are.
 SourcePosition neighbour(const Layout& source, SourcePosition centre, Tap tap);
+
+/// Tiles of an output column whose pixel at a tap is inside of the source image, [tiles]; idle tiles never are.
+std::vector<bool> inside_tiles(const Layout& output, Tap tap, int stride, int output_column);
+
+/// What an output column takes from a source for one tap: a rotated ciphertext, by some of the tiles.
+struct Read {
+    int tap = 0;  ///< index into the operand's
+    SourcePosition from;
+    std::vector<bool> tiles;  ///< [tiles], at least one of them
+};
+
+/// All that an output column takes for an operand, phase by phase, taps in order. Taps that are outside of the image in
+/// all tiles of a phase are left out.
+std::vector<Read> reads(const Layout& source, const Layout& output, const Operand& operand, int output_column);
+
+/// Does the layer have to be masked (Layer::masked)? It is where merging or zero padding makes the tiles of some output
+/// column take different reads or borders. `sources`: layouts of the operands' sources; weights are not looked at.
+bool needs_masks(const Layer& layer, const std::vector<Layout>& sources, const Layout& output);
 
 /// Layout of the input (first element) and of every layer's output (element i+1 for layer i; for a head: of its
 /// terms, before the sum over pixels). Throws Error(format) naming the layer if shapes and strides disagree.

@@ -13,6 +13,8 @@ inline constexpr int taps = 1024;
 /// Sum of |weight| of an output channel: with 16-bit halves of residues, products fit 32-bit accumulators.
 inline constexpr int weight_sum = 65535;
 inline constexpr int weight = 32767;
+/// Of a border: the sum of all of them fits 64 bits.
+inline constexpr double shift = 0x1p50;
 inline constexpr unsigned description_bytes = 64u << 20;
 
 }  // namespace obscura::plan::limits

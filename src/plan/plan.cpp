@@ -71,6 +71,30 @@ void check_operands(const Plan& plan, std::size_t index, const std::vector<int>&
     }
 }
 
+void check_borders(const Layer& layer, const std::string& where) {
+    if (!layer.borders.empty() && layer.finish != Finish::square) fail(where + ": borders, but no bias");
+    if (layer.borders.size() > static_cast<std::size_t>(limits::taps))
+        fail(fmt::format("{}: {} borders, at most {}", where, layer.borders.size(), limits::taps));
+    for (const Border& border : layer.borders) {
+        if (border.stride != 1 && border.stride != 2)
+            fail(fmt::format("{}: border of stride {}", where, border.stride));
+        if (std::abs(border.tap.dy) > limits::size || std::abs(border.tap.dx) > limits::size)
+            fail(fmt::format("{}: border at tap ({}, {})", where, border.tap.dy, border.tap.dx));
+        check_numbers(border.shift, static_cast<std::size_t>(layer.out_channels), where + ": shift of a border");
+        for (const double shift : border.shift)
+            if (std::abs(shift) > limits::shift) fail(fmt::format("{}: border shifts by {}", where, shift));
+    }
+}
+
+void check_masks(const Layer& layer, const std::vector<Layout>& all, const Layout& output, const std::string& where) {
+    std::vector<Layout> sources;
+    for (const Operand& operand : layer.operands) sources.push_back(all[static_cast<std::size_t>(operand.source + 1)]);
+    const bool wanted = layer.merged_run != 0 || needs_masks(layer, sources, output);
+    if (layer.masked != wanted)
+        fail(fmt::format("{}: {}masked, which its merging and padding {}", where, layer.masked ? "" : "not ",
+                         wanted ? "demand" : "do not need"));
+}
+
 void check_keys(const Plan& plan) {
     for (const RotationKeyRequest& need : required_rotations(plan)) {
         const auto covers = [&](const RotationKeyRequest& key) {
@@ -128,7 +152,7 @@ void validate(const Plan& plan) {
 
     std::vector<int> output_levels{parameters.levels()};
     int highest_square = 0;
-    layouts(plan);  // throws if sources, strides and shapes disagree
+    const std::vector<Layout> all = layouts(plan);  // throws if sources, strides and shapes disagree
     for (std::size_t i = 0; i < plan.layers.size(); ++i) {
         const Layer& layer = plan.layers[i];
         const std::string where = fmt::format("layer {} ({})", i, layer.name);
@@ -144,6 +168,8 @@ void validate(const Plan& plan) {
                              parameters.special_limbs(), layer.dropped()));
         if (layer.finish == Finish::head && layer.merged_run != 0) fail(where + ": a head does not merge tiles");
         check_operands(plan, i, output_levels, where);
+        check_borders(layer, where);
+        check_masks(layer, all, all[i + 1], where);
         check_weights(layer, where);
         if (layer.finish != Finish::none) {
             check_numbers(layer.bias, channels, where + ": bias");

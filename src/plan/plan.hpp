@@ -1,21 +1,16 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "ckks/parameters.hpp"
+#include "plan/padding.hpp"
 
 /// The plan is the contract between client and server: parameters, input encoding, layers with integer weights,
 /// levels, scales and the rotation keys needed. The compiler makes it, everything else only reads it.
 namespace obscura::plan {
-
-/// A kernel position relative to the centre pixel, in pixels of the source image.
-struct Tap {
-    int dy = 0;
-    int dx = 0;
-    bool operator==(const Tap&) const = default;
-};
 
 /// One group of rows of a layer's integer matrix product: a convolution over the output of an earlier layer.
 struct Operand {
@@ -24,6 +19,7 @@ struct Operand {
     int stride = 1;    ///< output pixel (y, x) is centred on source pixel (stride*y, stride*x); 1 or 2
     std::vector<Tap> taps;
     std::vector<std::int16_t> weights;  ///< [out_channels][taps][channels]
+    Padding padding = Padding::cyclic;
 };
 
 /// What follows the integer matrix product of a layer.
@@ -33,17 +29,18 @@ enum class Finish : int {
     head = 2,    ///< sum over all pixels: the class scores; no level, the bias is added by the client
 };
 
-/// One linear layer and what follows it. Neighbours of a pixel are cyclic in raster order: the pixel at offset (dy, dx)
-/// from pixel p = y*W + x is pixel (p + dy*W + dx) mod H*W.
+/// One linear layer and what follows it.
 ///
 /// Integers held in slots: `u` denotes a layer's output (a square, or the input), `z` the value before the square:
-///     z[o] = (sum over operands, taps, channels of weight * u) / q + bias[o],   u = z^2     (Finish::square)
+///     z[o] = (sum over operands, taps, channels of weight * u) / q + bias[o] + (sum of shift[o] over the borders whose
+///            tap is outside of the image),   u = z^2     (Finish::square)
 /// A Finish::head layer holds sum of weight * u, summed over the pixels as well; score = that / output_scale[o] +
 /// bias[o].
 ///
-/// Where a stride would leave idle tiles, a layer may merge: its output takes another layout (Layout in layout.hpp),
-/// put together from several products, each multiplied by a mask of zeros and ones that selects tiles. Masks are scaled
-/// by the chain prime level-1, which the result is then divided by. q is the prime below it.
+/// Where a stride would leave idle tiles, a layer may merge: its output takes another layout (Layout in layout.hpp).
+/// Then, and where zero padding is outside of the image for some tiles of a column and not for others, a layer is
+/// masked: it adds up several products, each multiplied by a mask of zeros and ones that selects tiles. Masks are
+/// scaled by the chain prime level-1, which the result is then divided by. q is the prime below it.
 struct Layer {
     std::string name;
     Finish finish = Finish::square;
@@ -51,20 +48,22 @@ struct Layer {
     int height = 0;  ///< of the output, before the sum over pixels of a head
     int width = 0;
     int level = 0;                  ///< limbs of the operands while the layer runs; see output_level
-    int merged_run = 0;             ///< not 0: the output's tiles are merged into runs of this many pixels (see below)
+    int merged_run = 0;             ///< not 0: the output's tiles are merged into runs of this many pixels (see above)
+    bool masked = false;            ///< products are masked: as merged_run or zero padding demands (see above)
     std::vector<Operand> operands;  ///< the convolution first, then residual rows
     std::vector<double>
         bias;  ///< [out_channels]; units of z (Finish::square), of scores (Finish::head), unused otherwise
+    std::vector<Border> borders;       ///< Finish::square only; units of z, rounded one by one
     std::vector<double> output_scale;  ///< [out_channels]; integer z (or head sum) per unit of the real network's value
     double peak = 0;                   ///< largest |z| seen in calibration, in units of z (head: of the sum)
     double rms = 0;                    ///< rms of z in calibration, same units
     double predicted_error = 0;        ///< rms of the error that the encryption noise causes in z, same units
 
     /// Primes that the layer's products are divided by: chain primes level-1 downwards.
-    int dropped() const { return (finish == Finish::square ? 1 : 0) + (merged_run != 0 ? 1 : 0); }
+    int dropped() const { return (finish == Finish::square ? 1 : 0) + (masked ? 1 : 0); }
     /// Limbs of the output.
     int output_level() const { return level - dropped(); }
-    /// Index of q, the prime that divides z. A merging layer is divided by its mask's scale, the prime above, as well.
+    /// Index of q, the prime that divides z. A masked layer is divided by its masks' scale, the prime above, as well.
     int rescale_limb() const { return output_level(); }
 };
 
@@ -94,6 +93,15 @@ struct Alternative {
     bool operator==(const Alternative&) const = default;
 };
 
+/// What the network of a plan would take if its zero padding were cyclic, in a layout of the same run length.
+struct CyclicTwin {
+    int log_degree = 0;
+    int limbs = 0;
+    double log2_qp = 0;
+    Alternative layout;
+    bool operator==(const CyclicTwin&) const = default;
+};
+
 struct Plan {
     std::string model;  ///< the network's name
     ckks::ParametersLiteral parameters;
@@ -102,9 +110,10 @@ struct Plan {
     std::vector<Layer> layers;      ///< in execution order; the last is the head
     int relinearisation_level = 0;  ///< highest number of limbs a square is relinearised at
     std::vector<RotationKeyRequest> rotation_keys;
-    std::vector<std::string> class_names;  ///< empty, or one per score
+    std::vector<std::string> class_names;        ///< empty, or one per score
     std::uint64_t memory_bytes = 6'700'000'000;  ///< residues that the server is to keep within
     std::vector<Alternative> alternatives;       ///< what the layout was chosen from, if it was
+    std::optional<CyclicTwin> cyclic_twin;       ///< if any padding is zeros
     double calibration_headroom_bits = 0;  ///< log2 of (largest |z| the modulus holds / largest seen), worst layer
     double predicted_score_error_rms = 0;  ///< of the class scores against the plain integer network, by simulation
     double predicted_score_error_max = 0;  ///< largest one in that simulation

@@ -15,9 +15,11 @@ struct RealOperand {
     int stride = 1;
     std::vector<Tap> taps;
     std::vector<double> weights;  ///< [out_channels][taps][channels]
+    Padding padding = Padding::cyclic;
 };
 
-/// Finish::square: output = (sum + bias)^2. Finish::none: sum. Finish::head: scores = sum over all pixels + bias.
+/// Finish::square: output = (sum + bias + borders)^2. Finish::none: sum. Finish::head: scores = sum over all pixels +
+/// bias.
 struct RealLayer {
     std::string name;
     Finish finish = Finish::square;
@@ -25,13 +27,17 @@ struct RealLayer {
     int height = 0;
     int width = 0;
     std::vector<RealOperand> operands;
-    std::vector<double> bias;  ///< [out_channels]; empty for Finish::none
+    std::vector<double> bias;     ///< [out_channels]; empty for Finish::none
+    std::vector<Border> borders;  ///< Finish::square only
 };
 
 struct RealNetwork {
     InputEncoding input;  ///< how 8-bit pixels become the numbers the first layers read
     std::vector<RealLayer> layers;
 };
+
+/// A plan's layer of the same name and shape: without weights, levels, bias and scales.
+Layer outline(const RealLayer& layer);
 
 /// The plan's network in its own units: inputs and squares are the integers in the slots, scores are scores.
 RealNetwork real_network(const Plan& plan);

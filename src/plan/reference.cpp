@@ -27,6 +27,11 @@ int raster_offset(const Shape& shape, Tap tap) {
     return offset;
 }
 
+/// Whether a tap's pixels are those of cyclic padding.
+bool ignores_borders(const RealOperand& operand, Tap tap) {
+    return operand.padding == Padding::cyclic || stays_inside(tap, operand.stride);
+}
+
 /// A tensor [channels][margin + pixels + margin], the margins continuing the pixels cyclically, so that the shifted
 /// image of any tap is a contiguous run.
 struct Tensor {
@@ -61,6 +66,7 @@ struct PlainNetwork::State {
     std::vector<PackedMatrix> matrices;
     std::vector<Shape> shapes;  ///< input, then every layer's output
     std::vector<int> margins;
+    std::vector<std::vector<std::vector<int>>> outside;  ///< [layer][border] pixels
     std::size_t largest_gather = 0;
 
     Workspace workspace() const {
@@ -82,16 +88,19 @@ struct PlainNetwork::State {
             const Tensor& source = w.tensors[static_cast<std::size_t>(operand.source + 1)];
             for (const Tap& tap : operand.taps) {
                 const int offset = raster_offset(source.shape, tap);
+                const bool whole = ignores_borders(operand, tap);
                 for (int c = 0; c < operand.channels; ++c) {
                     const float* x = source.channel(c) + offset;
-                    if (operand.stride == 1) {
+                    if (operand.stride == 1 && whole) {
                         w.rows.push_back(x);
                         continue;
                     }
                     w.rows.push_back(free);
                     for (int row = 0; row < layer.height; ++row)
                         for (int column = 0; column < layer.width; ++column)
-                            *free++ = x[operand.stride * (row * source.shape.width + column)];
+                            *free++ = whole || is_inside(tap, operand.stride, row, column, layer.height, layer.width)
+                                          ? x[operand.stride * (row * source.shape.width + column)]
+                                          : 0;
                 }
             }
         }
@@ -116,6 +125,11 @@ struct PlainNetwork::State {
                 return;
             }
             const bool square = layer.finish == Finish::square;
+            for (std::size_t b = 0; b < layer.borders.size(); ++b)
+                for (int o = 0; o < layer.out_channels; ++o)
+                    for (const int p : outside[i][b])
+                        w.z[static_cast<std::size_t>(o * pixels + p)] +=
+                            static_cast<float>(layer.borders[b].shift[static_cast<std::size_t>(o)]);
             if (hook) hook(image, worker, static_cast<int>(i), w.z);
             Tensor& output = w.tensors[i + 1];
             for (int o = 0; o < layer.out_channels; ++o) {
@@ -158,13 +172,18 @@ PlainNetwork::PlainNetwork(const RealNetwork& network) : state_(std::make_unique
             for (const Tap& tap : operand.taps)
                 state.margins[source] = std::max(state.margins[source], std::abs(raster_offset(shape, tap)));
             const std::size_t columns = operand.taps.size() * static_cast<std::size_t>(operand.channels);
-            if (operand.stride != 1) gather += columns * static_cast<std::size_t>(layer.height * layer.width);
+            for (const Tap& tap : operand.taps)
+                if (operand.stride != 1 || !ignores_borders(operand, tap))
+                    gather += static_cast<std::size_t>(operand.channels * layer.height * layer.width);
             parts.push_back({columns, std::move(operand.weights)});
         }
         state.largest_gather = std::max(state.largest_gather, gather);
         state.matrices.emplace_back(layer.out_channels, parts);
         state.shapes.push_back({layer.out_channels, layer.height, layer.width});
         state.margins.push_back(0);
+        auto& outside = state.outside.emplace_back();
+        for (const Border& border : layer.borders)
+            outside.push_back(outside_pixels(border.tap, border.stride, layer.height, layer.width));
     }
 }
 

@@ -15,10 +15,18 @@ using nlohmann::json;
 json to_json(const Operand& operand) {
     json taps = json::array();
     for (const Tap& tap : operand.taps) taps.push_back({tap.dy, tap.dx});
-    return {{"source", operand.source}, {"channels", operand.channels}, {"stride", operand.stride}, {"taps", taps}};
+    return {{"source", operand.source},
+            {"channels", operand.channels},
+            {"stride", operand.stride},
+            {"padding", static_cast<int>(operand.padding)},
+            {"taps", taps}};
 }
 
 json to_json(const Layer& layer) {
+    json borders = json::array();
+    for (const Border& border : layer.borders)
+        borders.push_back(
+            {{"stride", border.stride}, {"tap", {border.tap.dy, border.tap.dx}}, {"shift", border.shift}});
     json operands = json::array();
     for (const Operand& operand : layer.operands) operands.push_back(to_json(operand));
     return {{"name", layer.name},
@@ -28,12 +36,30 @@ json to_json(const Layer& layer) {
             {"width", layer.width},
             {"level", layer.level},
             {"merged_run", layer.merged_run},
+            {"masked", layer.masked},
             {"operands", operands},
+            {"borders", borders},
             {"bias", layer.bias},
             {"output_scale", layer.output_scale},
             {"peak", layer.peak},
             {"rms", layer.rms},
             {"predicted_error", layer.predicted_error}};
+}
+
+json to_json(const Alternative& a) {
+    return {{"run_length", a.run_length},
+            {"batch", a.batch},
+            {"seconds", a.seconds},
+            {"memory_bytes", a.memory_bytes},
+            {"key_bytes", a.key_bytes}};
+}
+
+json to_json(const std::optional<CyclicTwin>& twin) {
+    if (!twin) return nullptr;
+    return {{"log_degree", twin->log_degree},
+            {"limbs", twin->limbs},
+            {"log2_qp", twin->log2_qp},
+            {"layout", to_json(twin->layout)}};
 }
 
 /// Every size is bounded here, so that products of sizes fit 64 bits and nothing large is allocated on a file's word.
@@ -60,17 +86,25 @@ std::vector<std::uint32_t> primes(const json& value, const char* key) {
     return result;
 }
 
+Tap tap_from(const json& value) {
+    return {whole(value.at(0), "tap", -limits::size, limits::size),
+            whole(value.at(1), "tap", -limits::size, limits::size)};
+}
+
+Border border_from(const json& value) {
+    return {bounded(value, "stride", 1, 2), tap_from(value.at("tap")), value.at("shift").get<std::vector<double>>()};
+}
+
 Operand operand_from(const json& value) {
     Operand operand;
     operand.source = bounded(value, "source", -1, limits::layers);
     operand.channels = bounded(value, "channels", 1, limits::channels);
     operand.stride = bounded(value, "stride", 1, 2);
+    operand.padding = static_cast<Padding>(bounded(value, "padding", 0, 1));
     const json& taps = value.at("taps");
     if (taps.empty() || taps.size() > limits::taps)
         throw Error(ErrorCode::format, fmt::format("plan: {} taps, must be 1..{}", taps.size(), limits::taps));
-    for (const json& tap : taps)
-        operand.taps.push_back({whole(tap.at(0), "tap", -limits::size, limits::size),
-                                whole(tap.at(1), "tap", -limits::size, limits::size)});
+    for (const json& tap : taps) operand.taps.push_back(tap_from(tap));
     return operand;
 }
 
@@ -83,13 +117,21 @@ Layer layer_from(const json& value) {
     layer.width = bounded(value, "width", 1, limits::size);
     layer.level = bounded(value, "level", 1, limits::limbs);
     layer.merged_run = bounded(value, "merged_run", 0, limits::size * limits::size);
+    layer.masked = value.at("masked").get<bool>();
     for (const json& operand : value.at("operands")) layer.operands.push_back(operand_from(operand));
+    for (const json& border : value.at("borders")) layer.borders.push_back(border_from(border));
     layer.bias = value.at("bias").get<std::vector<double>>();
     layer.output_scale = value.at("output_scale").get<std::vector<double>>();
     layer.peak = value.at("peak").get<double>();
     layer.rms = value.at("rms").get<double>();
     layer.predicted_error = value.at("predicted_error").get<double>();
     return layer;
+}
+
+Alternative alternative_from(const json& value) {
+    return {bounded(value, "run_length", 1, limits::size * limits::size),
+            bounded(value, "batch", 1, 1 << limits::log_degree), value.at("seconds").get<double>(),
+            value.at("memory_bytes").get<std::uint64_t>(), value.at("key_bytes").get<std::uint64_t>()};
 }
 
 Plan plan_from(const json& value) {
@@ -120,12 +162,11 @@ Plan plan_from(const json& value) {
     const json& alternatives = value.at("alternatives");
     if (alternatives.size() > static_cast<std::size_t>(limits::layers))
         throw Error(ErrorCode::format, fmt::format("plan: {} alternatives", alternatives.size()));
-    for (const json& alternative : alternatives)
-        plan.alternatives.push_back({bounded(alternative, "run_length", 1, limits::size * limits::size),
-                                     bounded(alternative, "batch", 1, 1 << limits::log_degree),
-                                     alternative.at("seconds").get<double>(),
-                                     alternative.at("memory_bytes").get<std::uint64_t>(),
-                                     alternative.at("key_bytes").get<std::uint64_t>()});
+    for (const json& alternative : alternatives) plan.alternatives.push_back(alternative_from(alternative));
+    if (const json& twin = value.at("cyclic_twin"); !twin.is_null())
+        plan.cyclic_twin = {bounded(twin, "log_degree", 1, limits::log_degree),
+                            bounded(twin, "limbs", 1, limits::limbs), twin.at("log2_qp").get<double>(),
+                            alternative_from(twin.at("layout"))};
     plan.calibration_headroom_bits = value.at("calibration_headroom_bits").get<double>();
     plan.predicted_score_error_rms = value.at("predicted_score_error_rms").get<double>();
     plan.predicted_score_error_max = value.at("predicted_score_error_max").get<double>();
@@ -140,12 +181,7 @@ std::string describe(const Plan& plan) {
     json keys = json::array();
     for (const RotationKeyRequest& key : plan.rotation_keys) keys.push_back({{"step", key.step}, {"level", key.level}});
     json alternatives = json::array();
-    for (const Alternative& a : plan.alternatives)
-        alternatives.push_back({{"run_length", a.run_length},
-                                {"batch", a.batch},
-                                {"seconds", a.seconds},
-                                {"memory_bytes", a.memory_bytes},
-                                {"key_bytes", a.key_bytes}});
+    for (const Alternative& a : plan.alternatives) alternatives.push_back(to_json(a));
     const auto& parameters = plan.parameters;
     const json value = {{"model", plan.model},
                         {"parameters",
@@ -167,6 +203,7 @@ std::string describe(const Plan& plan) {
                         {"class_names", plan.class_names},
                         {"memory_bytes", plan.memory_bytes},
                         {"alternatives", alternatives},
+                        {"cyclic_twin", to_json(plan.cyclic_twin)},
                         {"calibration_headroom_bits", plan.calibration_headroom_bits},
                         {"predicted_score_error_rms", plan.predicted_score_error_rms},
                         {"predicted_score_error_max", plan.predicted_score_error_max}};

@@ -46,7 +46,7 @@ std::uint64_t request_payload_bytes(const plan::Plan& plan, const ckks::Context&
 std::uint64_t response_payload_bytes(const plan::Plan& plan, const ckks::Context& context) {
     const auto& head = plan.layers.back();
     return tag_bytes + sizeof(io::Digest) + 4 + 4 +
-           2ull * static_cast<unsigned>(head.out_channels) * static_cast<unsigned>(head.level) *
+           2ull * static_cast<unsigned>(head.out_channels) * static_cast<unsigned>(head.output_level()) *
                io::packed_bytes(context.degree());
 }
 

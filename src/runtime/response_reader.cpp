@@ -10,13 +10,13 @@ ResponseGroup ResponseReader::read(ckks::LimbPool& pool) {
     in.bytes(group.answered);
     const auto& head = plan_.layers.back();
     const auto count = in.u32(), limbs = in.u32();
-    if (count != static_cast<unsigned>(head.out_channels) || limbs != static_cast<unsigned>(head.level))
+    if (count != static_cast<unsigned>(head.out_channels) || limbs != static_cast<unsigned>(head.output_level()))
         in.fail(fmt::format("{} scores of {} limbs where the plan has {} of {}", count, limbs, head.out_channels,
-                            head.level));
+                            head.output_level()));
     for (unsigned i = 0; i < count; ++i) {
         ckks::Ciphertext ct;
-        ct.c0 = read_poly(in, context_, head.level, pool);
-        ct.c1 = read_poly(in, context_, head.level, pool);
+        ct.c0 = read_poly(in, context_, head.output_level(), pool);
+        ct.c1 = read_poly(in, context_, head.output_level(), pool);
         group.scores.push_back(std::move(ct));
     }
     in.finish();

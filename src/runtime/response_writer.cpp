@@ -89,7 +89,7 @@ void ResponseWriter::append(const Answered& group, const std::vector<ckks::Ciphe
     write_tag(out, group.tag);
     out.bytes(group.checksum);
     out.u32(static_cast<unsigned>(scores.size()));
-    out.u32(static_cast<unsigned>(plan_.layers.back().level));
+    out.u32(static_cast<unsigned>(plan_.layers.back().output_level()));
     for (const auto& score : scores)
         for (const auto* part : {&score.c0, &score.c1}) write_poly(out, *part, context_.degree());
     out.finish();

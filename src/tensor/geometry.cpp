@@ -1,8 +1,41 @@
 #include "tensor/geometry.hpp"
 
 #include <algorithm>
+#include <cassert>
 
 namespace obscura::tensor {
+
+namespace {
+
+using Tiles = std::vector<bool>;
+
+bool any(const Tiles& tiles) {
+    return std::find(tiles.begin(), tiles.end(), true) != tiles.end();
+}
+
+/// The phases of one output column of a masked layer, found by their tiles.
+class Phases {
+  public:
+    Phases(OutputColumn& column, std::vector<Tiles>& masks) : column_(column), masks_(masks) {}
+
+    int of(const Tiles& tiles) {
+        const auto found = std::find(masks_.begin(), masks_.end(), tiles);
+        const int mask = static_cast<int>(found - masks_.begin());
+        if (found == masks_.end()) masks_.push_back(tiles);
+        auto& phases = column_.phases;
+        const auto phase =
+            std::find_if(phases.begin(), phases.end(), [&](const ColumnPhase& p) { return p.mask == mask; });
+        const int index = static_cast<int>(phase - phases.begin());
+        if (phase == phases.end()) phases.push_back({mask, {}});
+        return index;
+    }
+
+  private:
+    OutputColumn& column_;
+    std::vector<Tiles>& masks_;
+};
+
+}  // namespace
 
 std::map<SourceColumn, std::set<int>> Geometry::needs(std::span<const int> columns) const {
     std::map<SourceColumn, std::set<int>> result;
@@ -15,27 +48,30 @@ std::map<SourceColumn, std::set<int>> Geometry::needs(std::span<const int> colum
 Geometry make_geometry(const plan::Layer& layer, const std::vector<plan::Layout>& sources, const plan::Layout& output) {
     Geometry geometry;
     geometry.terms.resize(static_cast<std::size_t>(output.columns()));
+    geometry.output_columns.resize(geometry.terms.size());
+    const Tiles all = plan::pixel_tiles(output);
     for (int d = 0; d < output.columns(); ++d) {
         auto& terms = geometry.terms[static_cast<std::size_t>(d)];
-        std::vector<std::vector<plan::Phase>> phases;
+        auto& column = geometry.output_columns[static_cast<std::size_t>(d)];
+        Phases phases(column, geometry.masks);
+        if (!layer.masked) column.phases.resize(1);
         for (std::size_t o = 0; o < layer.operands.size(); ++o)
-            phases.push_back(plan::phases(sources[o], output, layer.operands[o].stride, d));
-        for (std::size_t phase = 0; phase < phases.front().size(); ++phase)
-            for (std::size_t o = 0; o < layer.operands.size(); ++o) {
-                const auto& taps = layer.operands[o].taps;
-                for (std::size_t tap = 0; tap < taps.size(); ++tap) {
-                    const auto from = plan::neighbour(sources[o], phases[o][phase].centre, taps[tap]);
-                    terms.push_back({static_cast<int>(o), static_cast<int>(tap), from.column, from.tile_shift,
-                                     static_cast<int>(phase)});
-                }
+            for (const auto& read : plan::reads(sources[o], output, layer.operands[o], d)) {
+                assert(layer.masked || read.tiles == all);
+                terms.push_back({static_cast<int>(o), read.tap, read.from.column, read.from.tile_shift,
+                                 layer.masked ? phases.of(read.tiles) : 0});
             }
-        if (layer.merged_run == 0) continue;
-        auto& masks = geometry.phase_masks.emplace_back();
-        for (const auto& phase : phases.front()) {
-            const auto found = std::find(geometry.masks.begin(), geometry.masks.end(), phase.tiles);
-            masks.push_back(static_cast<int>(found - geometry.masks.begin()));
-            if (found == geometry.masks.end()) geometry.masks.push_back(phase.tiles);
+        for (std::size_t b = 0; b < layer.borders.size(); ++b) {
+            const auto& border = layer.borders[b];
+            const Tiles inside = plan::inside_tiles(output, border.tap, border.stride, d);
+            if (inside == all) continue;
+            column.borders.push_back(static_cast<int>(b));
+            if (!any(inside)) continue;
+            assert(layer.masked);
+            column.phases[static_cast<std::size_t>(phases.of(inside))].borders.push_back(static_cast<int>(b));
         }
+        if (column.phases.empty()) phases.of(all);  // nothing is read: a product of no terms
+        std::stable_sort(terms.begin(), terms.end(), [](const Term& a, const Term& b) { return a.phase < b.phase; });
     }
     return geometry;
 }

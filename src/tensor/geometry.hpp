@@ -25,22 +25,35 @@ struct Term {
 /// A source column of one operand.
 using SourceColumn = std::pair<int, int>;  // (operand, column)
 
-struct Geometry {
-    std::vector<std::vector<Term>> terms;       ///< [output column], phases in order, operands in order, taps in order
-    std::vector<std::vector<bool>> masks;       ///< [mask][tile]; empty unless the layer merges
-    std::vector<std::vector<int>> phase_masks;  ///< [output column][phase] index into masks; empty unless it merges
+/// The terms of an output column that the same tiles take: a product that is masked and added to those of the other
+/// phases. Constants go with it, so that a mask multiplies the small sum of both and its errors are small, too.
+struct ColumnPhase {
+    int mask = 0;              ///< index into Geometry::masks
+    std::vector<int> borders;  ///< of the layer, those whose tap is inside of the image exactly here
+};
 
-    /// Phases of an output column: products that are masked and added up.
+/// An output column.
+struct OutputColumn {
+    std::vector<ColumnPhase> phases;  ///< one, with neither mask nor borders, unless the layer is masked
+    std::vector<int> borders;         ///< of the layer, those whose tap is outside of the image in some tile
+};
+
+struct Geometry {
+    std::vector<std::vector<Term>> terms;      ///< [output column], phases in order, operands in order, taps in order
+    std::vector<OutputColumn> output_columns;  ///< [output column]
+    std::vector<std::vector<bool>> masks;      ///< [mask][tile]; empty unless the layer is masked
+
     int phases(int column) const {
-        return masks.empty() ? 1 : static_cast<int>(phase_masks[static_cast<std::size_t>(column)].size());
+        return static_cast<int>(output_columns[static_cast<std::size_t>(column)].phases.size());
     }
 
     /// Source columns that some output columns read, with the rotations of each.
     std::map<SourceColumn, std::set<int>> needs(std::span<const int> columns) const;
 };
 
-/// `sources`: layout of each operand's source, in the layer's order. A head has one output column per source column:
-/// its sum over columns happens in the product.
+/// `sources`: layout of each operand's source, in the layer's order. With the shifts of a column's borders added to the
+/// bias of all its tiles, a phase's borders are to be taken back where its mask is one. A head has one output column
+/// per source column: its sum over columns happens in the product.
 Geometry make_geometry(const plan::Layer& layer, const std::vector<plan::Layout>& sources, const plan::Layout& output);
 
 }  // namespace obscura::tensor

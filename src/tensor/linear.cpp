@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <cassert>
 #include <chrono>
-#include <cmath>
 
 #include "tensor/linear_block.hpp"
 
@@ -264,10 +263,10 @@ void LinearEngine::divide(Block& block, const std::vector<int>& targets) {
         std::vector<ckks::ModDownItem> items;
         for (std::size_t at = first; at < last; ++at) {
             const std::size_t output = at / 2, part = at % 2;
-            const double bias = block.layer.finish == plan::Finish::square && part == 0
-                                    ? block.layer.bias[output % static_cast<std::size_t>(block.out_channels())]
-                                    : 0;
-            items.push_back({&block.sums[output][part], block.smalls[output][part].get(), std::llrint(bias),
+            const auto channels = static_cast<std::size_t>(block.out_channels());
+            const int column = block.outputs[output / channels];
+            const auto bias = part == 0 ? block.bias(column, output % channels) : 0;
+            items.push_back({&block.sums[output][part], block.smalls[output][part].get(), bias,
                              limbs.data() + (at - first) * targets.size()});
         }
         ckks::mod_down_targets(context_, items, block.level, block.dropped, targets);

@@ -70,6 +70,7 @@ class LinearEngine {
     void raise_digits(Block& block, const std::vector<int>& targets);
     void raise_channels(Block& block, Column& column, int first, int last, const std::vector<int>& targets,
                         ckks::SwitchScratch& scratch);
+    void set_constants(Block& block, const std::vector<int>& targets) const;
     void multiply(Block& block, const std::vector<int>& targets);
     void multiply_piece(Block& block, std::size_t target, const std::vector<int>& targets, std::size_t begin,
                         int worker);

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <array>
+#include <cmath>
 #include <span>
 #include <vector>
 
@@ -71,12 +72,15 @@ struct LinearEngine::Block {
     };
     /// One phase of an output column; the phases of a column add up.
     struct Step {
-        std::size_t output = 0;  ///< index into outputs
+        using Constants = std::vector<std::uint32_t>;  ///< [out_channels], all zero where empty
+        std::size_t output = 0;                        ///< index into outputs
         int column = 0;
         int phase = 0;
         std::vector<Term> terms;
         std::vector<std::size_t> fresh;               ///< panels first used here
         std::array<std::array<Row, 2>, 2> rows = {};  ///< [chain or special target][c0 or c1]
+        std::vector<std::int64_t> shift;              ///< [out_channels] to be added, in units of z; empty: nothing
+        std::vector<Constants> constants;             ///< [target of the group] the same as added to the product of c0
     };
     std::vector<Step> steps;
 
@@ -90,13 +94,26 @@ struct LinearEngine::Block {
     std::vector<std::array<ckks::Poly, 2>> sums;    ///< [index into outputs][out channel], limbs()
     std::vector<std::array<ckks::Limb, 2>> smalls;  ///< quotients of the division
 
+    void add_borders(Step& step) const;
     void place_panels(const std::map<std::pair<SourceColumn, int>, std::size_t>& panel_of);
     int out_channels() const { return layer.out_channels; }
-    /// The mask of a step's products modulo a limb; null if the layer does not merge.
+    const ColumnPhase& phase(const Step& step) const {
+        return geometry.output_columns[static_cast<std::size_t>(step.column)]
+            .phases[static_cast<std::size_t>(step.phase)];
+    }
+    /// The mask of a step's products modulo a limb; null if the layer is not masked.
     const std::uint32_t* mask(const Step& step, int limb) const {
-        if (geometry.masks.empty()) return nullptr;
-        const auto& of_column = geometry.phase_masks[static_cast<std::size_t>(step.column)];
-        return masks.at(of_column[static_cast<std::size_t>(step.phase)], limb);
+        return geometry.masks.empty() ? nullptr : masks.at(phase(step).mask, limb);
+    }
+    /// What is added to z in all tiles: the bias, and the column's borders.
+    std::int64_t bias(int column, std::size_t channel) const {
+        if (layer.finish != plan::Finish::square) return 0;
+        std::int64_t sum = std::llround(layer.bias[channel]);
+        for (const int b : geometry.output_columns[static_cast<std::size_t>(column)].borders) sum += border(b, channel);
+        return sum;
+    }
+    std::int64_t border(int index, std::size_t channel) const {
+        return std::llround(layer.borders[static_cast<std::size_t>(index)].shift[channel]);
     }
     const ckks::Operand& operand(const Column& c, int channel) const {
         const auto& map = *sources[static_cast<std::size_t>(c.operand)].map;

@@ -38,7 +38,20 @@ const u32* gather(const RaisedDigits& digits, std::size_t row, const ring::Autom
     return scratch;
 }
 
+/// x + constant mod q.
+void add_constant(u32 q, u32 constant, u32* x, std::size_t count) {
+    const u32 wrap = constant - q;
+    for (std::size_t i = 0; i < count; ++i) x[i] = std::min(x[i] + constant, x[i] + wrap);
+}
+
 }  // namespace
+
+void LinearEngine::Block::add_borders(Step& step) const {
+    for (const int b : phase(step).borders) {
+        step.shift.resize(static_cast<std::size_t>(out_channels()), 0);
+        for (std::size_t o = 0; o < step.shift.size(); ++o) step.shift[o] -= border(b, o);
+    }
+}
 
 void LinearEngine::Block::place_panels(const std::map<std::pair<SourceColumn, int>, std::size_t>& panel_of) {
     constexpr std::size_t unused = SIZE_MAX;
@@ -85,12 +98,15 @@ void LinearEngine::arrange(Block& block) {
     }
     // phase by phase, because neighbouring columns share most panels of a phase
     std::map<std::pair<int, std::size_t>, Block::Step> steps;
-    for (std::size_t o = 0; o < block.outputs.size(); ++o)
+    for (std::size_t o = 0; o < block.outputs.size(); ++o) {
+        for (int phase = 0; phase < block.geometry.phases(block.outputs[o]); ++phase) steps[{phase, o}] = {};
         for (const auto& term : block.geometry.terms[static_cast<std::size_t>(block.outputs[o])])
             steps[{term.phase, o}].terms.push_back(term);
+    }
     for (auto& [at, step] : steps) {
         std::tie(step.phase, step.output) = at;
         step.column = block.outputs[step.output];
+        block.add_borders(step);
         block.steps.push_back(std::move(step));
     }
     block.place_panels(panel_of);
@@ -151,8 +167,24 @@ void LinearEngine::order_pieces(Block& block) const {
     block.run = whole && tiles < pieces ? tiles : std::max<std::size_t>(1, pieces / 64);
 }
 
+/// A product still holds P q z: so does the constant. It is zero modulo the special primes and q.
+void LinearEngine::set_constants(Block& block, const std::vector<int>& targets) const {
+    const u32 divisor = context_.prime(block.layer.rescale_limb());
+    for (auto& step : block.steps) {
+        step.constants.assign(targets.size(), {});
+        for (std::size_t k = 0; !step.shift.empty() && k < targets.size(); ++k) {
+            if (targets[k] >= context_.levels()) continue;
+            const auto& m = context_.modulus(targets[k]);
+            const u32 unit = ring::mul_mod(context_.special_product(targets[k]), divisor % m.q, m.q);
+            for (const auto shift : step.shift)
+                step.constants[k].push_back(ring::mul_mod(ring::reduce_signed(shift, m.q), unit, m.q));
+        }
+    }
+}
+
 void LinearEngine::multiply(Block& block, const std::vector<int>& targets) {
     const auto start = std::chrono::steady_clock::now();
+    set_constants(block, targets);
     const std::size_t runs = block.order.size() / block.run;
     threads_.parallel_for(static_cast<std::int64_t>(targets.size() * runs), [&](std::int64_t i, int worker) {
         const auto target = static_cast<std::size_t>(i) / runs, first = static_cast<std::size_t>(i) % runs * block.run;
@@ -189,15 +221,21 @@ void LinearEngine::multiply_piece(Block& block, std::size_t target, const std::v
                 list.push_back({scratch.panels[part].data() + panel.offset * 2 * piece,
                                 PackedWeights::pairs(block.channels(block.columns[panel.column]))});
             }
-            if (list.empty()) {
+            const u32* constants =
+                part == 0 && !step.constants[target].empty() ? step.constants[target].data() : nullptr;
+            if (list.empty() && constants == nullptr) {
                 for (std::size_t o = 0; !add && o < outs.size(); ++o) std::fill_n(sum(o), piece, 0);
                 continue;
             }
             for (std::size_t o = 0; o < outs.size(); ++o)
                 outs[o] = apart ? scratch.partial.data() + o * stride : sum(o);
-            k.matrix_product(m, list.data(), static_cast<int>(list.size()), row.weights, block.out_channels(),
-                             outs.data(), piece);
+            if (list.empty())
+                for (auto* out : outs) std::fill_n(out, piece, 0);
+            else
+                k.matrix_product(m, list.data(), static_cast<int>(list.size()), row.weights, block.out_channels(),
+                                 outs.data(), piece);
             for (std::size_t o = 0; apart && o < outs.size(); ++o) {
+                if (constants != nullptr) add_constant(m.q, constants[o], outs[o], piece);
                 if (mask != nullptr) k.multiply(m, outs[o], mask + begin, add ? outs[o] : sum(o), piece);
                 if (add) k.add(m.q, sum(o), outs[o], sum(o), piece);
             }

@@ -130,9 +130,8 @@ std::vector<bool> columns_read_from(const plan::Plan& plan, const std::vector<pl
         for (const auto& operand : plan.layers[i].operands) {
             if (operand.source + 1 != map) continue;
             for (int d = 0; d < layouts[i + 1].columns(); ++d)
-                for (const auto& phase : plan::phases(source, layouts[i + 1], operand.stride, d))
-                    for (const auto& tap : operand.taps)
-                        read[static_cast<std::size_t>(plan::neighbour(source, phase.centre, tap).column)] = true;
+                for (const auto& taken : plan::reads(source, layouts[i + 1], operand, d))
+                    read[static_cast<std::size_t>(taken.from.column)] = true;
         }
     return read;
 }

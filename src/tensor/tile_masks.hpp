@@ -8,7 +8,7 @@
 
 namespace obscura::tensor {
 
-/// The masks of a merging layer as plaintexts in evaluation order: one in the slots of the tiles selected, zero
+/// The masks of a masked layer as plaintexts in evaluation order: one in the slots of the tiles selected, zero
 /// elsewhere, times the chain prime that the layer is divided by afterwards. Rounding the coefficients to integers
 /// leaves errors of rms sqrt(N/6) in slots, which the division makes as small as 2^-13 of a value (plan/noise.hpp).
 class TileMasks {

@@ -106,6 +106,49 @@ TEST(Compile, MergesIdleTiles) {
     for (std::size_t i = 0; i < a.size(); ++i) EXPECT_NEAR(a[i], b[i], 0.1);
 }
 
+/// Zero padding in every layout: the exact integers of the plan follow ONNX's own scores, and validate() accepts it.
+TEST(Compile, ZeroPaddingInEveryLayout) {
+    for (const auto& [name, channels] : {std::pair{"tiny-zeros", 2}, std::pair{"tiny-same", 1}})
+        for (const int run : {1, 2, 4, 8, 16, 32, 64}) {
+            CompileOptions options = toy_options();
+            options.run_length = run;
+            const auto want = expected(name);
+            const plan::Plan plan = toy_plan(name, channels, options);
+            const io::Images images = testing::images(want, 8, 8, channels);
+            for (std::size_t i = 0; i < want.scores.size(); ++i) {
+                const auto pixels = static_cast<std::size_t>(64 * channels);
+                const auto exact =
+                    plan::evaluate_exactly(plan, plan::encode_exactly(plan.input, images.pixels.data() + i * pixels));
+                for (std::size_t o = 0; o < exact.scores.size(); ++o)
+                    EXPECT_NEAR(exact.scores[o], want.scores[i][o], 0.1) << name << ", runs of " << run;
+            }
+            const auto masked = std::count_if(plan.layers.begin(), plan.layers.end(),
+                                              [](const plan::Layer& layer) { return layer.masked; });
+            EXPECT_EQ(masked > 0, run < 64) << name << ", runs of " << run;
+            ASSERT_TRUE(plan.cyclic_twin);
+            const auto small = std::count_if(plan.parameters.chain.begin(), plan.parameters.chain.end(),
+                                             [](auto prime) { return prime < 1U << 23; });
+            EXPECT_GE(static_cast<int>(plan.parameters.chain.size()), plan.cyclic_twin->limbs);
+            EXPECT_LE(small, masked) << "a prime for the masks of a layer, shared with its shortcut";
+        }
+}
+
+TEST(Explain, SaysWhatZeroPaddingCosts) {
+    const plan::Plan plan = toy_plan("tiny-zeros", 2, toy_options());
+    const Explanation explanation = explain(plan);
+    ASSERT_TRUE(explanation.cyclic_twin);
+    EXPECT_EQ(explanation.cyclic_twin->limbs, 8) << "as tiny-resnet with merging";
+    EXPECT_EQ(explanation.limbs, 7 + 5) << "every convolution is masked";
+    EXPECT_EQ(explanation.layers[0].masks, 3) << "all rows, all but the first, all but the last";
+    const auto report = nlohmann::json::parse(to_json(explanation)).at("zero_padding");
+    EXPECT_GT(report.at("times_the_seconds_per_image").get<double>(), 1);
+    EXPECT_EQ(report.at("cyclic").at("limbs"), 8);
+    EXPECT_NE(to_text(explanation).find("zeros cost"), std::string::npos);
+    const plan::Plan cyclic = toy_plan("tiny-resnet", 2, toy_options());
+    EXPECT_FALSE(cyclic.cyclic_twin);
+    EXPECT_TRUE(nlohmann::json::parse(to_json(explain(cyclic))).at("zero_padding").is_null());
+}
+
 TEST(Compile, RunsOfAllPixels) {
     CompileOptions options = toy_options();
     options.run_length = 64;

@@ -101,6 +101,41 @@ TEST(CompleteSquares, ListsProductsAndLinearChannels) {
     expect_error(ErrorCode::unsupported, "two different tensors", [&] { complete_squares(other); });
 }
 
+/// Zero-padded convolutions take scalings before and after them, biases included, and residual sums.
+RC_GTEST_PROP(MergeLinear, MovesConstantsThroughZeroPadding, ()) {
+    const std::vector<plan::Tap> cross{{0, 0}, {-1, 0}, {0, 1}, {1, -1}};
+    Graph graph = with_input(2, 4);
+    const int before = graph.add(channel_affine(graph, 0, numbers(2), numbers(2), "before"));
+    const int stride = *rc::gen::inRange(1, 3);
+    Node padded = convolution(graph, before, 3, stride, cross);
+    padded.terms[0].padding = plan::Padding::zeros;
+    const int branch = graph.add(padded);
+    const int skip = graph.add(convolution(graph, before, 3, stride, {{0, 0}}));
+    Node sum = channel_affine(graph, branch, numbers(3), numbers(3), "sum");
+    sum.terms.push_back(channel_scale(skip, numbers(3)));
+    int last = graph.add(sum);
+    const bool pool = stride == 1 && *rc::gen::arbitrary<bool>();
+    if (pool) last = graph.add(convolution(graph, last, 3, 2, {{0, 0}, {0, 1}, {1, 0}, {1, 1}}));
+    graph.output = last;
+    const Graph merged = merge_linear(graph);
+    expect_same(graph, merged);
+    for (const Term& term : merged.node(merged.output).terms) RC_ASSERT(term.source == 0);
+    RC_ASSERT(merged.node(merged.output).terms.size() == 1U);
+}
+
+TEST(MergeLinear, ZeroPaddingIsNotComposed) {
+    for (const auto& [outer, inner] : {std::pair{plan::Padding::zeros, plan::Padding::cyclic},
+                                       std::pair{plan::Padding::cyclic, plan::Padding::zeros},
+                                       std::pair{plan::Padding::zeros, plan::Padding::zeros}}) {
+        Graph graph = with_input(1, 4);
+        Node first{Op::linear, "first", 1, 4, 4, {{0, 1, 1, {{0, 0}, {0, 1}}, {1.0, 0.3}, inner}}, {0}};
+        const int middle = graph.add(first);
+        Node second{Op::linear, "second", 1, 4, 4, {{middle, 1, 1, {{0, 0}, {0, 1}}, {1.0, 1.0}, outer}}, {0}};
+        graph.output = graph.add(second);
+        expect_error(ErrorCode::unsupported, "second reads first", [&] { merge_linear(graph); });
+    }
+}
+
 TEST(MergeLinear, RefusesConvolutionsThatCannotBeOne) {
     Graph graph = with_input(1, 4);
     Node strided{Op::linear, "strided", 1, 2, 2, {{0, 1, 2, {plan::Tap{0, 0}, plan::Tap{0, 1}}, {1.0, 0.3}}}, {0}};
@@ -120,15 +155,25 @@ TEST(PixelMap, KernelTapsAreCheckedOnEveryPixel) {
     const PixelMap image = PixelMap::identity(4, 4);
     const auto same = kernel_taps(image, 4, 4, {1, 1, 1});
     ASSERT_FALSE(same.problem);
-    EXPECT_EQ(same.taps, std::vector{plan::Tap{}});
+    EXPECT_EQ(same.taps, std::vector{std::optional(plan::Tap{})});
+    EXPECT_EQ(same.padding, plan::Padding::cyclic);
     EXPECT_EQ(kernel_taps(image, 4, 4, {3, 3, 1}).problem, TapProblem::size);
-    EXPECT_EQ(kernel_taps(image.pad_zeros(1, 1, 1, 1), 4, 4, {3, 3, 1}).problem, TapProblem::zero_padding);
+    const auto zeros = kernel_taps(image.pad_zeros(1, 0, 0, 1), 4, 4, {2, 2, 1});
+    ASSERT_FALSE(zeros.problem);
+    EXPECT_EQ(zeros.padding, plan::Padding::zeros);
+    EXPECT_EQ(zeros.taps, (std::vector<std::optional<plan::Tap>>{{{-1, 0}}, {{-1, 1}}, {{0, 0}}, {{0, 1}}}));
+    const auto far = kernel_taps(image.pad_zeros(0, 4, 0, 4), 4, 4, {1, 3, 1, 1, 4});
+    EXPECT_EQ(far.taps, (std::vector<std::optional<plan::Tap>>{std::nullopt, {{0, 0}}, std::nullopt}));
+    const PixelMap half = image.pad_zeros(0, 1, 0, 0);
+    EXPECT_EQ(kernel_taps(*half.concatenate(image.slice(false, 0, 1, 1), false), 4, 4, {1, 3, 1}).problem,
+              TapProblem::not_raster)
+        << "zeros on one side, wrapped on the other";
     const PixelMap right = *image.concatenate(image.slice(false, 0, 1, 1), false);
     EXPECT_EQ(kernel_taps(right, 4, 4, {1, 2, 1}).problem, TapProblem::not_raster);
     const PixelMap down = *image.concatenate(image.slice(true, 0, 1, 1), true);
     const auto vertical = kernel_taps(down, 4, 4, {2, 1, 1});
     ASSERT_FALSE(vertical.problem) << "wrapping whole rows is raster order";
-    EXPECT_EQ(vertical.taps, (std::vector<plan::Tap>{{0, 0}, {1, 0}}));
+    EXPECT_EQ(vertical.taps, (std::vector<std::optional<plan::Tap>>{{{0, 0}}, {{1, 0}}}));
 }
 
 TEST(PixelMap, SlicesAsPythonDoes) {

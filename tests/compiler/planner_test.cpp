@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "ckks/parameters.hpp"
 #include "compiler/compile.hpp"
 #include "compiler/onnx_fixture.hpp"
 #include "io/scratch.hpp"
@@ -60,6 +61,28 @@ TEST(Planner, StaysWithinTheMemory) {
     EXPECT_LE(chosen(plan).memory_bytes, tight - process_bytes);
     EXPECT_EQ(plan.memory_bytes, tight - process_bytes);
     expect_error(ErrorCode::resource, "the least is", [&] { planned(0, process_bytes + least / 100); });
+}
+
+/// The bundled network with zero padding instead of its own, in every layout there is.
+TEST(Planner, ZeroPaddedResNet20IsSecureInEveryLayout) {
+    plan::RealNetwork network = import_network(std::string(OBSCURA_SOURCE_DIR) + "/models/resnet20-cifar10.onnx");
+    for (auto& layer : network.layers)
+        for (auto& operand : layer.operands)
+            if (operand.taps.size() > 1) operand.padding = plan::Padding::zeros;
+    for (int run = 1; run <= 1024; run *= 2) {
+        CompileOptions options;
+        options.run_length = run;
+        const Design found = design(network, options);
+        const ckks::Parameters parameters(found.parameters);
+        EXPECT_EQ(parameters.security_bits(), 128) << "runs of " << run;
+        EXPECT_EQ(parameters.log_degree(), run == 1024 ? 15 : 16) << "runs of " << run;
+        const auto masked = std::count(found.merging.masked.begin(), found.merging.masked.end(), true);
+        EXPECT_EQ(masked, run == 1024 ? 0 : 19) << "runs of " << run;
+        EXPECT_EQ(parameters.levels(), 21 + masked) << "runs of " << run;
+        ASSERT_TRUE(found.cyclic_twin);
+        EXPECT_EQ(found.cyclic_twin->log_degree, 15);
+        EXPECT_LE(found.cyclic_twin->limbs, 23);
+    }
 }
 
 TEST(Planner, TellsWhyNoLayoutFits) {

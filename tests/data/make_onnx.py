@@ -113,6 +113,41 @@ def tiny_pool() -> dict:
     return m.save("tiny-pool", x, 3)
 
 
+def tiny_zeros() -> dict:
+    """The residual network with zero padding, which is zero before and after constants are moved."""
+    m = Model(5, channels=2, size=8)
+
+    def activation(x: str, channels: int) -> str:
+        return m.node("Add", m.batch_norm(x, channels), m.batch_norm(m.node("Mul", x, x), channels))
+
+    def block(x: str, inputs: int, outputs: int, stride: int) -> str:
+        branch = activation(m.conv(x, inputs, outputs, 3, stride, pads=[1] * 4), outputs)
+        branch = m.batch_norm(m.conv(branch, outputs, outputs, 3, pads=[1] * 4), outputs)
+        skip = x if stride == 1 else m.batch_norm(m.conv(x, inputs, outputs, 1, stride), outputs)
+        return activation(m.node("Add", branch, skip), outputs)
+
+    x = activation(m.conv(m.normalised("image"), 2, 4, 3, pads=[1] * 4), 4)
+    x = block(block(x, 4, 4, 1), 4, 6, 2)
+    x = m.node("Flatten", m.node("GlobalAveragePool", x), axis=1)
+    x = m.node("Gemm", x, m.constant(m.normal(3, 6)), m.constant(m.normal(3)), transB=1)
+    return m.save("tiny-zeros", x, 3)
+
+
+def tiny_same() -> dict:
+    """Zero padding by other spellings (auto_pad, Pad), before and after a pooling, and in the last layer."""
+    m = Model(6, channels=1, size=8)
+    x = m.batch_norm(m.conv(m.normalised("image"), 1, 4, 3, auto_pad="SAME_LOWER"), 4)
+    x = m.node("Mul", x, x)
+    x = m.node("AveragePool", m.node("Add", x, m.constant([0.5])), kernel_shape=[2, 2], strides=[2, 2])
+    x = m.batch_norm(m.conv(x, 4, 3, 3, stride=2, auto_pad="SAME_UPPER"), 3)
+    x = m.node("Add", m.node("Mul", x, x), m.constant([0.3]))
+    pads = m.constant([0, 0, 1, 1, 0, 0, 1, 1], np.int64)
+    x = m.conv(m.node("Pad", x, pads), 3, 4, 3)
+    x = m.node("Flatten", m.node("GlobalAveragePool", x), axis=1)
+    x = m.node("Gemm", x, m.constant(m.normal(3, 4)), m.constant(m.normal(3)), transB=1)
+    return m.save("tiny-same", x, 3)
+
+
 def broken():
     """One of everything that has to be listed."""
     m = Model(3, channels=1, size=8)
@@ -125,6 +160,6 @@ def broken():
 
 
 if __name__ == "__main__":
-    expected = {"tiny-resnet": tiny_resnet(), "tiny-pool": tiny_pool()}
+    expected = {"tiny-resnet": tiny_resnet(), "tiny-pool": tiny_pool(), "tiny-zeros": tiny_zeros(), "tiny-same": tiny_same()}
     (HERE / "expected.json").write_text(json.dumps(expected) + "\n")
     broken()

@@ -87,6 +87,66 @@ RC_GTEST_PROP(Layout, MergingLeavesNoTileIdle, ()) {
     }
 }
 
+/// Every pixel whose tap is inside takes it once, from where the source pixel is; no other tile takes anything.
+void check_reads(const Layout& source, const Layout& output, int stride, Tap tap) {
+    const Slots slots = fill(source);
+    const Operand operand{0, 1, stride, {tap}, {}, Padding::zeros};
+    for (int column = 0; column < output.columns(); ++column) {
+        const auto list = reads(source, output, operand, column);
+        std::vector<int> takers(static_cast<std::size_t>(output.tiles), 0);
+        for (const Read& read : list) {
+            ASSERT_EQ(read.tap, 0);
+            ASSERT_NE(std::count(read.tiles.begin(), read.tiles.end(), true), 0);
+            for (std::size_t tile = 0; tile < read.tiles.size(); ++tile) takers[tile] += read.tiles[tile] ? 1 : 0;
+        }
+        for (int tile = 0; tile < output.tiles; ++tile) {
+            const int pixel = tile / output.gap * output.run + column;
+            const int y = stride * (pixel / output.width) + tap.dy, x = stride * (pixel % output.width) + tap.dx;
+            const bool inside = tile % output.gap == 0 && y >= 0 && x >= 0 && y < source.height && x < source.width;
+            ASSERT_EQ(takers[static_cast<std::size_t>(tile)], inside ? 1 : 0)
+                << "column " << column << " tile " << tile;
+            if (!inside) continue;
+            const auto taken = std::find_if(
+                list.begin(), list.end(), [&](const Read& read) { return read.tiles[static_cast<std::size_t>(tile)]; });
+            const auto slot = static_cast<std::size_t>((tile + taken->from.tile_shift) % source.tiles * source.batch);
+            const auto& found = slots[static_cast<std::size_t>(taken->from.column)][slot];
+            ASSERT_EQ(found.first, y * source.width + x);
+        }
+    }
+}
+
+RC_GTEST_PROP(Layout, ZeroPaddingReadsTheImageOnly, ()) {
+    const int log_height = *rc::gen::inRange(1, 5);
+    const int log_width = *rc::gen::inRange(1, 5);
+    const int log_run = *rc::gen::inRange(0, log_height + log_width + 1);
+    const Layout source = input_layout(1 << log_height, 1 << log_width, 1 << log_run, 10);
+    const Tap tap{*rc::gen::inRange(-5, 6), *rc::gen::inRange(-5, 6)};
+    check_reads(source, source, 1, tap);
+    check_reads(source, merged(source, 2, densest_run(source, 2)), 2, tap);
+    if (source.run >= source.width) check_reads(source, strided(source, 2), 2, tap);
+}
+
+TEST(Layout, MasksAreNeededWhereTilesDiffer) {
+    const auto needed = [](const Layout& source, Tap tap, Padding padding) {
+        Layer layer;
+        layer.operands = {{-1, 1, 1, {tap}, {}, padding}};
+        return needs_masks(layer, {source}, source);
+    };
+    const Layout whole = input_layout(8, 8, 64, 10), rows = input_layout(8, 8, 8, 10);
+    EXPECT_FALSE(needed(whole, {1, 1}, Padding::zeros)) << "a tile has all pixels: a tap is dropped for a column";
+    EXPECT_FALSE(needed(rows, {0, 1}, Padding::zeros)) << "a column is one x: inside for all rows or for none";
+    EXPECT_TRUE(needed(rows, {1, 0}, Padding::zeros));
+    EXPECT_TRUE(needed(input_layout(8, 8, 4, 10), {0, 1}, Padding::zeros)) << "half a row: every other tile";
+    EXPECT_FALSE(needed(rows, {1, 0}, Padding::cyclic));
+    EXPECT_FALSE(needed(rows, {8, 0}, Padding::zeros)) << "always outside";
+    Layer layer;
+    layer.operands = {{-1, 1, 1, {{0, 0}}, {}}};
+    layer.borders = {{1, {0, -1}, {}}};
+    EXPECT_FALSE(needs_masks(layer, {rows}, rows));
+    layer.borders.push_back({1, {-1, 0}, {}});
+    EXPECT_TRUE(needs_masks(layer, {rows}, rows));
+}
+
 TEST(Layout, CountsTilesAndImages) {
     const Layout rows = input_layout(32, 32, 32, 15);
     EXPECT_EQ(rows.tiles, 32);

@@ -17,7 +17,17 @@ namespace {
 using obscura::testing::expect_error;
 using testing::toy_plan;
 
+TEST(Plan, MasksThatNothingNeedsAreRefused) {
+    Plan plan = toy_plan();
+    for (Layer& layer : plan.layers) ++layer.level;
+    plan.parameters.chain.push_back(ring::ntt_primes(10, 7).back());
+    plan.layers[0].masked = true;
+    plan.layers[0].level = 5;
+    expect_error(ErrorCode::format, "masked, which its merging and padding do not need", [&] { validate(plan); });
+}
+
 TEST(Plan, ToyPlanIsValid) {
+    EXPECT_NO_THROW(validate(testing::zero_padded_plan()));
     EXPECT_NO_THROW(validate(toy_plan()));
     EXPECT_EQ(toy_plan().batch(), 128);
 }
@@ -49,6 +59,32 @@ TEST(Plan, ValidateNamesWhatIsWrong) {
         {"class names", [](Plan& p) { p.class_names.pop_back(); }},
         {"mean of the input", [](Plan& p) { p.input.mean.clear(); }},
         {"input of", [](Plan& p) { p.input.channels = 0; }},
+        {"not masked, which its merging and padding demand",
+         [](Plan& p) { p.layers[0].operands[0].padding = Padding::zeros; }},
+        {"borders, but no bias",
+         [](Plan& p) {
+             p.layers[2].borders = {{1, {0, 1}, {1, 2}}};
+         }},
+        {"border of stride 3",
+         [](Plan& p) {
+             p.layers[0].borders = {{3, {0, 1}, {1, 2}}};
+         }},
+        {"border at tap (0, 9999)",
+         [](Plan& p) {
+             p.layers[0].borders = {{1, {0, 9999}, {1, 2}}};
+         }},
+        {"shift of a border",
+         [](Plan& p) {
+             p.layers[0].borders = {{1, {0, 1}, {1}}};
+         }},
+        {"not finite",
+         [](Plan& p) {
+             p.layers[0].borders = {{1, {0, 1}, {1, NAN}}};
+         }},
+        {"1e+300",
+         [](Plan& p) {
+             p.layers[0].borders = {{1, {0, 1}, {1, 1e300}}};
+         }},
     };
     for (const Case& test : cases) {
         Plan plan = toy_plan();
@@ -84,12 +120,16 @@ TEST(Plan, DigestChangesWithEverything) {
 
 TEST(PlanFile, RoundTrip) {
     const obscura::testing::Scratch folder;
-    const Plan plan = toy_plan();
-    save_plan(plan, folder / "toy.plan");
-    const Plan read = load_plan(folder / "toy.plan");
-    EXPECT_EQ(describe(read), describe(plan));
-    EXPECT_EQ(read.digest(), plan.digest());
-    EXPECT_EQ(read.layers[1].operands[0].weights, plan.layers[1].operands[0].weights);
+    for (const Plan& plan : {toy_plan(), testing::zero_padded_plan()}) {
+        save_plan(plan, folder / "toy.plan");
+        const Plan read = load_plan(folder / "toy.plan");
+        EXPECT_EQ(describe(read), describe(plan));
+        EXPECT_EQ(read.digest(), plan.digest());
+        EXPECT_EQ(read.layers[1].operands[0].weights, plan.layers[1].operands[0].weights);
+        EXPECT_EQ(read.layers[1].operands[0].padding, plan.layers[1].operands[0].padding);
+        EXPECT_EQ(read.layers[0].borders.size(), plan.layers[0].borders.size());
+        EXPECT_EQ(read.cyclic_twin, plan.cyclic_twin);
+    }
 }
 
 TEST(PlanFile, EveryTruncationIsAnError) {
@@ -136,6 +176,10 @@ TEST(PlanFile, DescriptionsOutOfBoundsAreErrors) {
         {R"("run_length":8)", R"("run":8)"},
         {R"("level":4)", R"("level":18446744073709551615)"},
         {R"("bias":[1000.0)", R"("bias":[null)"},
+        {R"("padding":0)", R"("padding":2)"},
+        {R"("masked":false)", R"("masked":0)"},
+        {R"("borders":[])", R"("borders":[{"stride":1,"tap":[0],"shift":[]}])"},
+        {R"("cyclic_twin":null)", R"("cyclic_twin":{"log_degree":15,"limbs":999,"log2_qp":1,"layout":{}})"},
         {"{", "["}};
     for (const auto& [from, to] : changes) {
         SCOPED_TRACE(to);

@@ -21,8 +21,8 @@ io::Images random_images(int count) {
     return images;
 }
 
-TEST(Reference, AgreesWithExactIntegers) {
-    const Plan plan = testing::toy_plan();
+/// The float reference and the exact one, on every layer.
+void expect_agreement(const Plan& plan) {
     const io::Images images = random_images(5);
     ThreadPool pool(2);
     std::mutex mutex;
@@ -46,6 +46,29 @@ TEST(Reference, AgreesWithExactIntegers) {
         for (std::size_t o = 0; o < exact.scores.size(); ++o)
             EXPECT_NEAR(scores[image * exact.scores.size() + o], exact.scores[o], 1e-5 * largest);
     }
+}
+
+TEST(Reference, AgreesWithExactIntegers) {
+    expect_agreement(testing::toy_plan());
+    expect_agreement(testing::zero_padded_plan());
+}
+
+/// Ones on ones count the pixels that each tap finds, and a border shifts where its tap finds none.
+TEST(ExactReference, ZeroPaddingReadsNothingOutside) {
+    Plan plan = testing::zero_padded_plan();
+    Layer& layer = plan.layers[0];
+    const auto unit = static_cast<std::int64_t>(plan.parameters.chain[static_cast<std::size_t>(layer.rescale_limb())]);
+    layer.operands[0].weights.assign(18, 1);
+    layer.bias = {0, 100};
+    layer.borders = {{1, {-1, 0}, {0, 1000}}};
+    const ExactTrace trace = evaluate_exactly(plan, std::vector<std::int64_t>(64, unit));
+    for (int y = 0; y < 8; ++y)
+        for (int x = 0; x < 8; ++x) {
+            const auto p = static_cast<std::size_t>(y * 8 + x);
+            const int taps = (y % 7 == 0 ? 2 : 3) * (x % 7 == 0 ? 2 : 3);
+            EXPECT_EQ(trace.values[0][p], taps);
+            EXPECT_EQ(trace.values[0][64 + p], taps + 100 + (y == 0 ? 1000 : 0));
+        }
 }
 
 TEST(Reference, RefusesOtherShapes) {

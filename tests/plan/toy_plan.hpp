@@ -33,8 +33,18 @@ inline Plan toy_plan() {
     plan.parameters.digit_limbs = 2;
     plan.run_length = 8;
     plan.input = {1, 8, 8, {127.5}, {0x1p38}};
-    plan.layers.push_back(
-        {"first", Finish::square, 2, 8, 8, 4, 0, {toy_operand(-1, 1, 2, 1, square, 1)}, {1000, -2000}, {1e6, 2e6}});
+    plan.layers.push_back({"first",
+                           Finish::square,
+                           2,
+                           8,
+                           8,
+                           4,
+                           0,
+                           false,
+                           {toy_operand(-1, 1, 2, 1, square, 1)},
+                           {1000, -2000},
+                           {},
+                           {1e6, 2e6}});
     plan.layers.push_back({"second",
                            Finish::square,
                            3,
@@ -42,14 +52,40 @@ inline Plan toy_plan() {
                            4,
                            3,
                            0,
+                           false,
                            {toy_operand(0, 2, 3, 2, square, 2), toy_operand(-1, 1, 3, 2, {{0, 0}}, 3)},
                            {3000, 0, 12.5},
+                           {},
                            {1e6, 1e6, 1e6}});
-    plan.layers.push_back(
-        {"head", Finish::head, 2, 4, 4, 2, 0, {toy_operand(1, 3, 2, 1, {{0, 0}}, 4)}, {0.5, -0.25}, {1e13, 1e13}});
+    plan.layers.push_back({"head",
+                           Finish::head,
+                           2,
+                           4,
+                           4,
+                           2,
+                           0,
+                           false,
+                           {toy_operand(1, 3, 2, 1, {{0, 0}}, 4)},
+                           {0.5, -0.25},
+                           {},
+                           {1e13, 1e13}});
     plan.relinearisation_level = 3;
     plan.rotation_keys = required_rotations(plan);
     plan.class_names = {"cat", "dog"};
+    return plan;
+}
+
+/// The same with zero padding and a border, in a layout that needs no masks: an image a tile.
+inline Plan zero_padded_plan() {
+    Plan plan = toy_plan();
+    plan.run_length = 64;
+    for (Layer& layer : plan.layers)
+        for (Operand& operand : layer.operands)
+            if (operand.taps.size() > 1) operand.padding = Padding::zeros;
+    plan.layers[0].borders = {{1, {-1, 0}, {400, -700}}, {1, {1, 1}, {0, 30}}};
+    plan.layers[1].borders = {{2, {-1, -1}, {5, 6, 7}}};
+    plan.rotation_keys = required_rotations(plan);
+    plan.cyclic_twin = {10, 4, 150, {64, 1024, 1.5, 1000, 2000}};
     return plan;
 }
 

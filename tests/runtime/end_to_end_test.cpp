@@ -69,23 +69,29 @@ TEST_P(EndToEnd, EncryptedScoresEqualThePlainOnesUpToTheModelledNoise) {
     EXPECT_GT(measured, modelled / 8);
 }
 
-INSTANTIATE_TEST_SUITE_P(Shapes, EndToEnd,
-                         ::testing::Values(ToyShape{11, 8, 2, 8, 3, true},   // a row a tile
-                                           ToyShape{11, 8, 3, 16, 3, true},  // two rows a tile
-                                           ToyShape{10, 8, 1, 64, 2, true},  // an image a column of slots: no rotations
-                                           ToyShape{11, 8, 2, 4, 3, false},  // half a row
-                                           ToyShape{12, 8, 2, 1, 3, false},  // a pixel a tile
-                                           ToyShape{12, 8, 2, 8, 6, true},   // one digit
-                                           ToyShape{11, 8, 2, 8, 3, true, true},   // rows, merged to half rows
-                                           ToyShape{11, 8, 2, 4, 7, true, true},   // half rows, to single pixels
-                                           ToyShape{11, 8, 2, 16, 2, true, true},  // two rows, though nothing idles
-                                           ToyShape{11, 4, 2, 2, 2, true, true},   // tiles stay idle behind pixels
-                                           ToyShape{11, 16, 2, 32, 2, true}),
-                         [](const auto& i) {
-                             return std::string(i.param.merged ? "Merged" : "") + "N" +
-                                    std::to_string(1 << i.param.log_degree) + "Side" + std::to_string(i.param.side) +
-                                    "Run" + std::to_string(i.param.run_length) + "K" + std::to_string(i.param.special);
-                         });
+INSTANTIATE_TEST_SUITE_P(
+    Shapes, EndToEnd,
+    ::testing::Values(ToyShape{11, 8, 2, 8, 3, true},         // a row a tile
+                      ToyShape{11, 8, 3, 16, 3, true},        // two rows a tile
+                      ToyShape{10, 8, 1, 64, 2, true},        // an image a column of slots: no rotations
+                      ToyShape{11, 8, 2, 4, 3, false},        // half a row
+                      ToyShape{12, 8, 2, 1, 3, false},        // a pixel a tile
+                      ToyShape{12, 8, 2, 8, 6, true},         // one digit
+                      ToyShape{11, 8, 2, 8, 3, true, true},   // rows, merged to half rows
+                      ToyShape{11, 8, 2, 4, 7, true, true},   // half rows, to single pixels
+                      ToyShape{11, 8, 2, 16, 2, true, true},  // two rows, though nothing idles
+                      ToyShape{11, 4, 2, 2, 2, true, true},   // tiles stay idle behind pixels
+                      ToyShape{11, 16, 2, 32, 2, true},
+                      // zero padding: free, by rows, by parts of rows, and with merging
+                      ToyShape{10, 8, 1, 64, 2, true, false, true}, ToyShape{11, 8, 3, 16, 3, true, false, true},
+                      ToyShape{11, 8, 2, 8, 3, true, false, true}, ToyShape{11, 8, 2, 4, 3, false, false, true},
+                      ToyShape{12, 8, 2, 1, 3, false, false, true}, ToyShape{11, 8, 2, 8, 3, true, true, true},
+                      ToyShape{11, 8, 2, 4, 7, true, true, true}, ToyShape{12, 8, 1, 1, 4, true, true, true}),
+    [](const auto& i) {
+        return std::string(i.param.merged ? "Merged" : "") + (i.param.zeros ? "Zeros" : "") + "N" +
+               std::to_string(1 << i.param.log_degree) + "Side" + std::to_string(i.param.side) + "Run" +
+               std::to_string(i.param.run_length) + "K" + std::to_string(i.param.special);
+    });
 
 }  // namespace
 }  // namespace obscura::test

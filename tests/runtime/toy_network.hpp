@@ -1,5 +1,6 @@
 #pragma once
 
+#include <algorithm>
 #include <cmath>
 #include <random>
 #include <vector>
@@ -20,6 +21,7 @@ struct ToyShape {
     int special = 3;
     bool strided = true;
     bool merged = false;  ///< the strided layer merges tiles, its shortcut in a layer of its own
+    bool zeros = false;   ///< zero padding, with constants at the borders
 };
 
 inline std::vector<plan::Tap> square_taps(int reach) {
@@ -39,9 +41,8 @@ inline plan::Plan toy_plan(const ToyShape& shape, unsigned seed) {
     plan.input.height = plan.input.width = shape.side;
     plan.input.mean.assign(static_cast<std::size_t>(shape.channels), 120);
     plan.input.factor.assign(static_cast<std::size_t>(shape.channels), 0x1p44 / 128);
-    constexpr int squares = 4;
-    const int limbs = squares + 2 + (shape.merged ? 1 : 0);
-    int level = limbs;
+    plan.parameters.log_degree = shape.log_degree;
+    std::vector<int> output_levels{0};  // counted from the top until all layers are known
 
     auto operand = [&](int source, int channels, int outputs, int stride, int reach, int range) {
         plan::Operand o;
@@ -49,29 +50,43 @@ inline plan::Plan toy_plan(const ToyShape& shape, unsigned seed) {
         o.channels = channels;
         o.stride = stride;
         o.taps = square_taps(reach);
+        if (shape.zeros && reach > 0) o.padding = plan::Padding::zeros;
         std::uniform_int_distribution<int> weight(-range, range);
         for (std::size_t i = 0;
              i < static_cast<std::size_t>(outputs) * o.taps.size() * static_cast<std::size_t>(channels); ++i)
             o.weights.push_back(static_cast<std::int16_t>(weight(rng)));
         return o;
     };
-    auto layer = [&](const char* name, int outputs, int side, plan::Finish finish,
-                     std::vector<plan::Operand> operands) {
+    auto layer = [&](const char* name, int outputs, int side, plan::Finish finish, std::vector<plan::Operand> operands,
+                     int merged_run = 0) {
         plan::Layer l;
         l.name = name;
         l.finish = finish;
         l.out_channels = outputs;
         l.height = l.width = side;
-        l.level = level;
         l.operands = std::move(operands);
+        l.merged_run = merged_run;
+        for (const auto& o : l.operands)
+            l.level = std::min(l.level, output_levels[static_cast<std::size_t>(o.source + 1)]);
         std::uniform_real_distribution<double> bias(-0x1p20, 0x1p20);
         for (int i = 0; i < outputs; ++i) {
             l.bias.push_back(finish == plan::Finish::head ? 0 : std::round(bias(rng)));
             l.output_scale.push_back(finish == plan::Finish::head ? 0x1p44 : 0x1p22);
         }
-        if (finish == plan::Finish::square) --level;
+        if (shape.zeros && finish == plan::Finish::square)
+            for (const auto& tap : square_taps(1)) {
+                const int step = l.operands[0].stride;
+                if (plan::stays_inside(tap, step)) continue;
+                l.borders.push_back({step, tap, {}});
+                for (int i = 0; i < outputs; ++i) l.borders.back().shift.push_back(std::round(bias(rng)));
+            }
         plan.layers.push_back(std::move(l));
-        return &plan.layers.back();
+        const auto all = plan::layouts(plan);
+        std::vector<plan::Layout> sources;
+        auto& added = plan.layers.back();
+        for (const auto& o : added.operands) sources.push_back(all[static_cast<std::size_t>(o.source + 1)]);
+        added.masked = merged_run != 0 || plan::needs_masks(added, sources, all.back());
+        output_levels.push_back(added.output_level());
     };
     const int stride = shape.strided ? 2 : 1, small = shape.side / stride;
     layer("first", 3, shape.side, plan::Finish::square, {operand(-1, shape.channels, 3, 1, 1, 150)});
@@ -79,9 +94,8 @@ inline plan::Plan toy_plan(const ToyShape& shape, unsigned seed) {
     const plan::Layout whole = plan::input_layout(shape.side, shape.side, shape.run_length, shape.log_degree);
     if (shape.merged) {
         const int run = plan::densest_run(whole, stride);
-        layer("shortcut", 5, small, plan::Finish::none, {operand(1, 3, 5, stride, 0, 30)})->merged_run = run;
-        layer("third", 5, small, plan::Finish::square, {operand(1, 3, 5, stride, 1, 40)})->merged_run = run;
-        --level;
+        layer("shortcut", 5, small, plan::Finish::none, {operand(1, 3, 5, stride, 0, 30)}, run);
+        layer("third", 5, small, plan::Finish::square, {operand(1, 3, 5, stride, 1, 40)}, run);
         plan::Operand identity{2, 5, 1, {{0, 0}}, std::vector<std::int16_t>(25, 0)};
         for (std::size_t c = 0; c < 5; ++c) identity.weights[c * 6] = 1;
         layer("fourth", 5, small, plan::Finish::square, {operand(3, 5, 5, 1, 1, 30), identity});
@@ -91,16 +105,24 @@ inline plan::Plan toy_plan(const ToyShape& shape, unsigned seed) {
     }
     layer("scores", 3, small, plan::Finish::head, {operand(static_cast<int>(plan.layers.size()) - 1, 5, 3, 1, 0, 20)});
 
+    const int limbs = 2 - output_levels.back();
+    std::vector<bool> masks(static_cast<std::size_t>(limbs), false);
+    for (auto& l : plan.layers) {
+        l.level += limbs;
+        if (l.masked) masks[static_cast<std::size_t>(l.level - 1)] = true;
+        if (l.finish == plan::Finish::square)
+            plan.relinearisation_level = std::max(plan.relinearisation_level, l.output_level());
+    }
     auto& p = plan.parameters;
-    p.log_degree = shape.log_degree;
-    const auto primes = ring::ntt_primes(shape.log_degree, squares + 2 + shape.special);
+    const auto mask_count = static_cast<int>(std::count(masks.begin(), masks.end(), true));
+    const auto primes = ring::ntt_primes(shape.log_degree, limbs - mask_count + shape.special);
+    const auto scales = ring::ntt_primes_above(1u << 19, shape.log_degree, mask_count);
     p.special.assign(primes.begin(), primes.begin() + shape.special);
-    p.chain.assign(primes.begin() + shape.special, primes.end());
-    // the third layer runs at two limbs less than there are
-    if (shape.merged) p.chain.insert(p.chain.end() - 2, ring::ntt_primes_above(1u << 19, shape.log_degree, 1)[0]);
+    auto next_prime = primes.begin() + shape.special;
+    auto next_scale = scales.begin();
+    for (const bool mask : masks) p.chain.push_back(mask ? *next_scale++ : *next_prime++);
     p.digit_limbs = shape.special;
     p.insecure_for_tests = true;
-    plan.relinearisation_level = limbs - 1;
     plan.rotation_keys = plan::required_rotations(plan);
     return plan;
 }
@@ -139,9 +161,11 @@ inline std::vector<double> plain_scores(const plan::Plan& plan, const io::Images
                     for (int x = 0; x < layer.width; ++x)
                         for (int o = 0; o < layer.out_channels; ++o)
                             for (std::size_t tap = 0; tap < op.taps.size(); ++tap) {
-                                const int p =
-                                    ((y * op.stride + op.taps[tap].dy) * w + x * op.stride + op.taps[tap].dx + pixels) %
-                                    pixels;
+                                const int sy = y * op.stride + op.taps[tap].dy, sx = x * op.stride + op.taps[tap].dx;
+                                if (op.padding == plan::Padding::zeros &&
+                                    (sy < 0 || sx < 0 || sy >= heights[source] || sx >= w))
+                                    continue;
+                                const int p = (sy * w + sx + pixels) % pixels;
                                 for (int c = 0; c < op.channels; ++c)
                                     out[static_cast<std::size_t>((y * layer.width + x) * layer.out_channels + o)] +=
                                         op.weights[(static_cast<std::size_t>(o) * op.taps.size() + tap) *
@@ -151,10 +175,20 @@ inline std::vector<double> plain_scores(const plan::Plan& plan, const io::Images
                             }
             }
             const auto outputs = static_cast<std::size_t>(layer.out_channels);
+            std::vector<double> added(out.size(), 0.0);
+            for (const auto& border : layer.borders)
+                for (int y = 0; y < layer.height; ++y)
+                    for (int x = 0; x < layer.width; ++x) {
+                        const int sy = y * border.stride + border.tap.dy, sx = x * border.stride + border.tap.dx;
+                        if (sy >= 0 && sx >= 0 && sy < border.stride * layer.height && sx < border.stride * layer.width)
+                            continue;
+                        for (std::size_t o = 0; o < outputs; ++o)
+                            added[static_cast<std::size_t>(y * layer.width + x) * outputs + o] += border.shift[o];
+                    }
             if (layer.finish == plan::Finish::square)
                 for (std::size_t i = 0; i < out.size(); ++i) {
                     const double z = out[i] / plan.parameters.chain[static_cast<std::size_t>(layer.rescale_limb())] +
-                                     layer.bias[i % outputs] + noise_rms * noise(rng);
+                                     layer.bias[i % outputs] + added[i] + noise_rms * noise(rng);
                     out[i] = z * z;
                 }
             if (layer.finish == plan::Finish::head)

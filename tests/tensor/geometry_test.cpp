@@ -78,6 +78,56 @@ TEST(Geometry, TermsReadThePixelsOfTheTaps) {
     }));
 }
 
+/// Zero padding in any layout, merged or not: in the phases whose mask has a pixel's tile are the taps that are inside,
+/// each once, and the borders that are inside; the column has the borders that some tile is outside of.
+TEST(Geometry, MaskedPhasesReadTheImageOnly) {
+    EXPECT_TRUE(rc::check([] {
+        const Layout source = random_layout();
+        const bool merge = source.height > 1 && source.width > 1 && *rc::gen::arbitrary<bool>();
+        plan::Layer layer;
+        layer.masked = true;
+        layer.operands = {random_operand(merge ? 2 : 1)};
+        layer.operands[0].padding = plan::Padding::zeros;
+        auto& operand = layer.operands[0];
+        if (merge) layer.merged_run = plan::densest_run(source, 2);
+        const Layout output = merge ? plan::merged(source, 2, layer.merged_run) : source;
+        layer.borders = {{operand.stride, {*rc::gen::inRange(-2, 3), *rc::gen::inRange(-2, 3)}, {}}};
+        const auto geometry = make_geometry(layer, {source}, output);
+        for (int pixel = 0; pixel < output.pixels(); ++pixel) {
+            const int tile = output.tile(pixel), d = output.column(pixel);
+            const auto& column = geometry.output_columns[static_cast<std::size_t>(d)];
+            const auto has_tile = [&](const ColumnPhase& phase) {
+                return geometry.masks[static_cast<std::size_t>(phase.mask)][static_cast<std::size_t>(tile)];
+            };
+            std::vector<int> found(operand.taps.size(), 0);
+            for (const auto& term : geometry.terms[static_cast<std::size_t>(d)]) {
+                if (!has_tile(column.phases.at(static_cast<std::size_t>(term.phase)))) continue;
+                const auto [dy, dx] = operand.taps[static_cast<std::size_t>(term.tap)];
+                const int y = operand.stride * (pixel / output.width) + dy;
+                const int x = operand.stride * (pixel % output.width) + dx;
+                RC_ASSERT(y >= 0);
+                RC_ASSERT(x >= 0);
+                RC_ASSERT(y < source.height);
+                RC_ASSERT(x < source.width);
+                RC_ASSERT(term.column == source.column(y * source.width + x));
+                RC_ASSERT((tile + term.shift) % source.tiles == source.tile(y * source.width + x));
+                ++found[static_cast<std::size_t>(term.tap)];
+            }
+            for (std::size_t tap = 0; tap < found.size(); ++tap)
+                RC_ASSERT(found[tap] == (plan::is_inside(operand.taps[tap], operand.stride, pixel / output.width,
+                                                         pixel % output.width, output.height, output.width)
+                                             ? 1
+                                             : 0));
+            int shifts = static_cast<int>(column.borders.size());
+            for (const auto& phase : column.phases)
+                if (has_tile(phase)) shifts -= static_cast<int>(phase.borders.size());
+            const auto outside =
+                plan::outside_pixels(layer.borders[0].tap, operand.stride, output.height, output.width);
+            RC_ASSERT(shifts == std::count(outside.begin(), outside.end(), pixel));
+        }
+    }));
+}
+
 TEST(Geometry, NeedsAreTheTermsOfTheColumns) {
     EXPECT_TRUE(rc::check([] {
         const auto c = random_case();

@@ -119,7 +119,9 @@ INSTANTIATE_TEST_SUITE_P(Shapes, LinearAgreement,
                                            test::ToyShape{10, 4, 2, 16, 2, true},       // an image a column of slots
                                            test::ToyShape{10, 8, 2, 8, 3, true, true},  // rows merged to half rows
                                            test::ToyShape{10, 8, 2, 4, 7, true, true},  // nine sources
-                                           test::ToyShape{10, 8, 2, 4, 6, false}));     // half a row, one digit
+                                           test::ToyShape{10, 8, 2, 8, 3, true, true, true},    // zero padding
+                                           test::ToyShape{10, 8, 1, 1, 3, false, false, true},  // of single pixels
+                                           test::ToyShape{10, 8, 2, 4, 6, false}));             // half a row, one digit
 
 /// A pooling in between: Finish::none goes on without a rescale, its results are ready at once.
 TEST(Linear, RunsLayersWithoutAFinish) {
