@@ -18,7 +18,7 @@ namespace obscura::cli {
 namespace {
 
 struct Options {
-    std::string model;
+    std::vector<std::string> models;
     std::string plan;
     std::string calibration;
     int tile = 32;
@@ -93,7 +93,7 @@ std::string make_text(const Options& options, const plan::Plan& plan, const ckks
 void run(Options& options) {
     if (!options.classes.empty()) options.compile.class_names = read_class_names(options.classes);
     const io::Images calibration = io::load_images(options.calibration, options.tile);
-    const plan::Plan plan = compiler::compile(options.model, calibration, options.compile);
+    const plan::Plan plan = compiler::compile(options.models, calibration, options.compile);
     plan::save_plan(plan, options.plan);
     const ckks::Parameters parameters(plan.parameters);
     deliver(options.json, make_report(plan, parameters), make_text(options, plan, parameters));
@@ -105,7 +105,10 @@ void add_compile(CLI::App& app) {
     CLI::App* command =
         app.add_subcommand("compile", "Turn a trained network (ONNX) into a plan that client and server share");
     const auto options = std::make_shared<Options>();
-    command->add_option("model", options->model, "The network: an .onnx file whose input is pixels 0..255")
+    command
+        ->add_option("model", options->models,
+                     "The network: an .onnx file whose input is pixels 0..255; of several files, an ensemble that "
+                     "gives the mean of their scores")
         ->required()
         ->type_name("MODEL");
     command->add_option("-o,--output", options->plan, "Plan to write")->required()->type_name("PLAN");

@@ -7,8 +7,8 @@
 
 #include "base/error.hpp"
 #include "compiler/calibration.hpp"
+#include "compiler/ensemble.hpp"
 #include "compiler/feature_samples.hpp"
-#include "compiler/onnx_import.hpp"
 #include "compiler/passes.hpp"
 #include "compiler/planner.hpp"
 #include "compiler/prediction.hpp"
@@ -25,10 +25,17 @@ plan::RealNetwork simplify(const Graph& graph) {
     return lower(merge_linear(complete_squares(graph)));
 }
 
-std::string model_name(const ImportedModel& model, const std::string& path, const CompileOptions& options) {
+/// A name for people: the files' own, and what the plan makes of it.
+std::string model_name(const ImportedModel& model, const std::vector<std::string>& paths,
+                       const CompileOptions& options) {
     if (!options.model.empty()) return options.model;
     const auto found = model.properties.find("network");
-    return found != model.properties.end() ? found->second : std::filesystem::path(path).stem().string();
+    if (found != model.properties.end())
+        return paths.size() > 1 ? fmt::format("{} x {}", paths.size(), found->second) : found->second;
+    std::string names;
+    for (const std::string& path : paths)
+        names += (names.empty() ? "" : " + ") + std::filesystem::path(path).stem().string();
+    return names;
 }
 
 int highest_square(const plan::Plan& plan) {
@@ -56,12 +63,13 @@ void check_headroom(const plan::Plan& plan, double wanted) {
 
 }  // namespace
 
-plan::RealNetwork import_network(const std::string& onnx_path) {
-    return simplify(import_onnx(onnx_path).graph);
+plan::RealNetwork import_network(const std::vector<std::string>& onnx_paths) {
+    return simplify(import_models(onnx_paths).graph);
 }
 
-plan::Plan compile(const std::string& onnx_path, const io::Images& calibration, const CompileOptions& options) {
-    const ImportedModel model = import_onnx(onnx_path);
+plan::Plan compile(const std::vector<std::string>& onnx_paths, const io::Images& calibration,
+                   const CompileOptions& options) {
+    const ImportedModel model = import_models(onnx_paths);
     plan::RealNetwork network = simplify(model.graph);
     if (calibration.count < 1) throw Error(ErrorCode::usage, "no calibration images; give a few hundred typical ones");
     ThreadPool pool(options.threads);
@@ -73,7 +81,7 @@ plan::Plan compile(const std::string& onnx_path, const io::Images& calibration, 
     plan::Plan plan =
         quantise(network, statistics, samples, layout.merging, layout.levels.layers, layout.parameters, options, pool);
     split_layers(plan, layout.merging, layout.levels.operands);
-    plan.model = model_name(model, onnx_path, options);
+    plan.model = model_name(model, onnx_paths, options);
     plan.class_names = options.class_names;
     plan.run_length = layout.run_length;
     plan.memory_bytes = residue_bytes(options);

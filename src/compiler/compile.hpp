@@ -23,17 +23,26 @@ struct CompileOptions {
     double min_headroom_bits = 1;     ///< refuse to compile with less (Plan::calibration_headroom_bits)
     double head_headroom_bits = 3;    ///< wanted for the class scores, given up bit by bit below 8-bit weights
     int threads = 0;                  ///< 0: one a core
-    std::string model;                ///< name; empty: the ONNX file's "network" property, or its file name
+    std::string model;                ///< name; empty: the ONNX files' "network" property, or their file names
     std::vector<std::string> class_names;
 };
 
-/// The network of an ONNX file as layers and squares, in real arithmetic. Throws as import_onnx and the passes do.
-plan::RealNetwork import_network(const std::string& onnx_path);
+/// The network of an ONNX file, or an ensemble of several files, as layers and squares, in real arithmetic. Throws as
+/// import_onnx and the passes do.
+plan::RealNetwork import_network(const std::vector<std::string>& onnx_paths);
+inline plan::RealNetwork import_network(const std::string& onnx_path) {
+    return import_network(std::vector{onnx_path});
+}
 
-/// ONNX to plan. `calibration` are typical images of the network's input shape (a few hundred); they decide scales, and
-/// peaks and noise are measured on them. The plan is validated.
-/// Throws Error(unsupported) for networks that cannot run, Error(range) if values do not fit with the headroom asked
-/// for, Error(security) if no ring degree is secure, Error(format) for images of another shape.
-plan::Plan compile(const std::string& onnx_path, const io::Images& calibration, const CompileOptions& options);
+/// ONNX to plan; several files are an ensemble, whose scores are the mean of theirs. `calibration` are typical images
+/// of the network's input shape (a few hundred); they decide scales, and peaks and noise are measured on them. The plan
+/// is validated. Throws Error(unsupported) for networks that cannot run, Error(usage) for files that make no ensemble,
+/// Error(range) if values do not fit with the headroom asked for, Error(security) if no ring degree is secure,
+/// Error(format) for images of another shape.
+plan::Plan compile(const std::vector<std::string>& onnx_paths, const io::Images& calibration,
+                   const CompileOptions& options);
+inline plan::Plan compile(const std::string& onnx_path, const io::Images& calibration, const CompileOptions& options) {
+    return compile(std::vector{onnx_path}, calibration, options);
+}
 
 }  // namespace obscura::compiler

@@ -7,6 +7,7 @@
 #include "compiler/prediction.hpp"
 #include "io/residues.hpp"
 #include "plan/layout.hpp"
+#include "plan/members.hpp"
 #include "tensor/memory_model.hpp"
 
 namespace obscura::compiler {
@@ -60,6 +61,7 @@ class Explainer {
             result.seconds += costs[i].seconds();
             result.layers.back().server_bytes = memory.limbs[i] * limb;
         }
+        result.members = members(result.layers);
         result.seconds_per_image = result.seconds / result.images;
         result.rotation_keys = static_cast<int>(plan_.rotation_keys.size());
         std::uint64_t key_polynomials = key_limbs(plan_.relinearisation_level);
@@ -75,6 +77,20 @@ class Explainer {
     }
 
   private:
+    std::vector<MemberExplanation> members(const std::vector<LayerExplanation>& layers) const {
+        std::vector<MemberExplanation> result;
+        const std::vector<int> member = plan::members(plan_);
+        for (std::size_t i = 0; i < layers.size(); ++i) {
+            if (member[i] < 0) continue;
+            result.resize(std::max(result.size(), static_cast<std::size_t>(member[i]) + 1));
+            MemberExplanation& of = result[static_cast<std::size_t>(member[i])];
+            ++of.layers;
+            of.seconds += layers[i].cost.seconds();
+            of.server_bytes = std::max(of.server_bytes, layers[i].server_bytes);
+        }
+        return result;
+    }
+
     /// Of a map that layers read (0: the input): only its columns that are needed exist.
     int ciphertexts(int channels, std::size_t map) const {
         if (map == 0) return channels * layouts_.front().columns();

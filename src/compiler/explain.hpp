@@ -31,6 +31,13 @@ struct LayerExplanation {
     tensor::LayerCost cost;          ///< predicted seconds
 };
 
+/// One network of an ensemble.
+struct MemberExplanation {
+    int layers = 0;
+    double seconds = 0;
+    std::uint64_t server_bytes = 0;  ///< residues in use at the worst moment of its layers
+};
+
 struct Explanation {
     std::string model;
     int ring_degree = 0;
@@ -43,6 +50,7 @@ struct Explanation {
     std::vector<plan::Alternative> alternatives;  ///< layouts that were weighed, if there was a choice
     std::uint64_t memory_bytes = 0;               ///< residues that the plan may take
     std::vector<LayerExplanation> layers;
+    std::vector<MemberExplanation> members;  ///< in the order they run; one, unless the plan is an ensemble
     int rotation_keys = 0;
     double seconds = 0;
     double seconds_per_image = 0;

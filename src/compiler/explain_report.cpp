@@ -27,6 +27,19 @@ std::string alternatives_text(const Explanation& e) {
     return text;
 }
 
+/// What each network of an ensemble takes of the whole.
+std::string members_text(const Explanation& e) {
+    if (e.members.size() < 2) return "";
+    std::string text = fmt::format(
+        "\nensemble: {} networks read the one encrypted input, one after another; the head gives the mean of their "
+        "scores\n{:>10} {:>7} {:>10} {:>10}\n",
+        e.members.size(), "network", "layers", "seconds", "MB in use");
+    for (std::size_t i = 0; i < e.members.size(); ++i)
+        text += fmt::format("{:>10} {:>7} {:>10.2f} {:>10.0f}\n", i, e.members[i].layers, e.members[i].seconds,
+                            megabytes(e.members[i].server_bytes));
+    return text;
+}
+
 }  // namespace
 
 std::string to_text(const Explanation& e) {
@@ -54,7 +67,7 @@ std::string to_text(const Explanation& e) {
         "class scores: error rms {:.4f}, largest {:.3f}; headroom {:.1f} bits\n",
         e.seconds, 1e3 * e.seconds_per_image, megabytes(e.server_bytes), megabytes(e.key_bytes), e.rotation_keys,
         megabytes(e.request_bytes), megabytes(e.response_bytes), e.score_error_rms, e.score_error_max, e.headroom_bits);
-    return text + alternatives_text(e);
+    return text + members_text(e) + alternatives_text(e);
 }
 
 std::string to_json(const Explanation& e) {
@@ -82,6 +95,10 @@ std::string to_json(const Explanation& e) {
                           {"rotate_seconds", layer.cost.times.rotate},
                           {"product_seconds", layer.cost.times.product},
                           {"finish_seconds", layer.cost.times.finish}});
+    nlohmann::json members = nlohmann::json::array();
+    for (const MemberExplanation& member : e.members)
+        members.push_back(
+            {{"layers", member.layers}, {"seconds", member.seconds}, {"server_bytes", member.server_bytes}});
     nlohmann::json alternatives = nlohmann::json::array();
     for (const plan::Alternative& a : e.alternatives)
         alternatives.push_back({{"run_length", a.run_length},
@@ -100,6 +117,7 @@ std::string to_json(const Explanation& e) {
                                   {"security_bits", e.security_bits},
                                   {"images", e.images},
                                   {"layers", layers},
+                                  {"members", members},
                                   {"rotation_keys", e.rotation_keys},
                                   {"seconds_total", e.seconds},
                                   {"seconds_per_image", e.seconds_per_image},

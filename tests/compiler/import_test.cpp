@@ -50,7 +50,7 @@ TEST_P(Models, LoweredNetworkGivesTheScores) {
     }
 }
 
-INSTANTIATE_TEST_SUITE_P(TestData, Models, ::testing::Values("tiny-resnet", "tiny-pool"));
+INSTANTIATE_TEST_SUITE_P(TestData, Models, ::testing::Values("tiny-resnet", "tiny-pool", "tiny-ensemble"));
 
 TEST(Import, ResNetBecomesOneLayerAnActivation) {
     const plan::RealNetwork network = import_network(model_path("tiny-resnet"));
