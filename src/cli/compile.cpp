@@ -59,6 +59,20 @@ std::string as_bytes(std::string& text) {
     return "";
 }
 
+/// "auto" or a number of bits as compiler::CompileOptions wants them, for the option parser.
+std::string as_weight_bits(std::string& text) {
+    constexpr int least = 2;
+    constexpr int most = 20;
+    if (text == "auto") {
+        text = std::to_string(compiler::fewest_weight_bits);
+        return "";
+    }
+    const bool number = !text.empty() && text.size() < 3 && text.find_first_not_of("0123456789") == std::string::npos;
+    if (!number || std::stoi(text) < least || std::stoi(text) > most)
+        return fmt::format("{} is neither auto nor a number of bits from {} to {}", text, least, most);
+    return "";
+}
+
 Json make_report(const plan::Plan& plan, const ckks::Parameters& parameters) {
     return {{"model", plan.model},
             {"digest", plan.digest()},
@@ -140,6 +154,13 @@ void add_compile(CLI::App& app) {
         ->check(CLI::Range(10.0, 29.0))
         ->capture_default_str()
         ->type_name("BITS");
+    command
+        ->add_option(
+            "--weight-bits", options->compile.weight_bits,
+            "Bits of the weights, down to 2, which make primes smaller; auto: the fewest that keep the classes "
+            "of 99% of the calibration images. Default: what primes of 30 bits leave, auto for clustered weights")
+        ->transform(CLI::Validator(as_weight_bits, "BITS"))
+        ->type_name("BITS|auto");
     command->add_flag("!--no-merging", options->compile.merge_tiles,
                       "Leave tiles idle after strides instead of merging them: fewer keys, slower");
     command->add_option("--classes", options->classes, "Names of the classes, one a line")->type_name("FILE");

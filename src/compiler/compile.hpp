@@ -10,12 +10,19 @@
 
 namespace obscura::compiler {
 
+/// CompileOptions::weight_bits: the fewest that still give at least 99% of the calibration images the class that exact
+/// weights give them.
+inline constexpr int fewest_weight_bits = -1;
+
 struct CompileOptions {
     int batch = 0;       ///< images to expect: the layout is chosen for them; 0: so many that only throughput counts
     int run_length = 0;  ///< raster pixels a tile (plan/layout.hpp), instead of a choice
     std::uint64_t memory_bytes = 6'764'000'000;  ///< of the server process
     tensor::MachineRates rates;                  ///< of the server, for the choice
-    double log_scale = 22;            ///< log2 of the rms of the integers z; weights have about 30 - log_scale bits
+    double log_scale = 22;            ///< log2 of the rms of the integers z; weights get the bits of a prime beside it
+    int weight_bits = 0;              ///< integer weights are real ones in units of 2^-weight_bits of the output's rms,
+                                      ///< times the mean of the input: primes have log_scale + weight_bits bits. 0:
+                                      ///< primes of 30 bits; or fewest_weight_bits
     double last_log_scale = 20.5;     ///< the same before the head, whose sum over pixels has to fit two primes
     int log_degree = 0;               ///< log2 of the ring degree; 0: the smallest that is 128-bit secure
     bool insecure_for_tests = false;  ///< accept a log_degree that is not secure

@@ -38,6 +38,15 @@ struct MemberExplanation {
     std::uint64_t server_bytes = 0;  ///< residues in use at the worst moment of its layers
 };
 
+/// What weights of fewer bits save, by primes of fewer bits.
+struct ModulusExplanation {
+    double prime_bits = 0;     ///< mean over the primes that rescale
+    double weight_bits = 0;    ///< mean over layers that read squares, see CompileOptions::weight_bits
+    int full_ring_degree = 0;  ///< with primes of 30 bits instead; 0: no ring degree is secure with them
+    int full_special_limbs = 0;
+    double full_log2_qp = 0;
+};
+
 struct Explanation {
     std::string model;
     int ring_degree = 0;
@@ -45,6 +54,7 @@ struct Explanation {
     int special_limbs = 0;
     double log2_qp = 0;
     int security_bits = 0;
+    ModulusExplanation modulus;
     int images = 0;  ///< a batch
     int run_length = 0;
     std::vector<plan::Alternative> alternatives;  ///< layouts that were weighed, if there was a choice

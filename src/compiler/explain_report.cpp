@@ -27,6 +27,19 @@ std::string alternatives_text(const Explanation& e) {
     return text;
 }
 
+/// What weights of fewer bits than 30-bit primes leave have saved.
+std::string modulus_text(const Explanation& e) {
+    constexpr double almost_full = 29.5;
+    const ModulusExplanation& m = e.modulus;
+    if (m.prime_bits == 0 || m.prime_bits > almost_full) return "";
+    std::string text =
+        fmt::format("\nweights of {:.1f} bits: primes that rescale have {:.1f} bits; ", m.weight_bits, m.prime_bits);
+    if (m.full_ring_degree == 0) return text + "with 30 bits no ring degree would be secure\n";
+    return text + fmt::format("with 30 bits it would be N = {}, {} + {} limbs, log2(QP) = {:.1f}: {:.0f} bits saved\n",
+                              m.full_ring_degree, e.limbs, m.full_special_limbs, m.full_log2_qp,
+                              m.full_log2_qp - e.log2_qp);
+}
+
 /// What each network of an ensemble takes of the whole.
 std::string members_text(const Explanation& e) {
     if (e.members.size() < 2) return "";
@@ -67,7 +80,7 @@ std::string to_text(const Explanation& e) {
         "class scores: error rms {:.4f}, largest {:.3f}; headroom {:.1f} bits\n",
         e.seconds, 1e3 * e.seconds_per_image, megabytes(e.server_bytes), megabytes(e.key_bytes), e.rotation_keys,
         megabytes(e.request_bytes), megabytes(e.response_bytes), e.score_error_rms, e.score_error_max, e.headroom_bits);
-    return text + members_text(e) + alternatives_text(e);
+    return text + modulus_text(e) + members_text(e) + alternatives_text(e);
 }
 
 std::string to_json(const Explanation& e) {
@@ -115,6 +128,12 @@ std::string to_json(const Explanation& e) {
                                   {"special_limbs", e.special_limbs},
                                   {"log2_qp", e.log2_qp},
                                   {"security_bits", e.security_bits},
+                                  {"modulus",
+                                   {{"prime_bits", e.modulus.prime_bits},
+                                    {"weight_bits", e.modulus.weight_bits},
+                                    {"full_ring_degree", e.modulus.full_ring_degree},
+                                    {"full_special_limbs", e.modulus.full_special_limbs},
+                                    {"full_log2_qp", e.modulus.full_log2_qp}}},
                                   {"images", e.images},
                                   {"layers", layers},
                                   {"members", members},
