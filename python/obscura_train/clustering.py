@@ -13,6 +13,7 @@ from .layers import Conv
 
 GROUPS = ("model", "layer", "slice")
 LLOYD_STEPS = 50
+LEAST_SHARE = 4  # weights for each value, on average, in a clustered layer
 
 
 def clustered_weights(network) -> list[torch.nn.Parameter]:
@@ -58,6 +59,13 @@ def cluster(network, count: int, per: str) -> None:
 def distinct_values(network, per: str) -> int:
     """The most values that any group has."""
     return max(len(torch.unique(torch.cat([part.reshape(-1) for part in group]))) for group in weight_groups(network, per))
+
+
+def shared_values(network) -> int | None:
+    """The most values that any layer has, if its weights share them: few, and each used several times."""
+    sizes = [(len(torch.unique(weight)), weight.numel()) for weight in clustered_weights(network)]
+    values, weights = max(sizes, default=(0, 0))
+    return values if 0 < values * LEAST_SHARE <= weights else None
 
 
 class SharedWeights:

@@ -8,6 +8,7 @@ import onnx
 from onnx.reference import ReferenceEvaluator
 import torch
 
+from .clustering import shared_values
 from .errors import UserError
 from .networks import NetworkSpec
 from .onnx_graph import OnnxGraph
@@ -30,6 +31,9 @@ def export_onnx(path: Path, spec: NetworkSpec, networks: list, side: int, classe
     graph.prefix = ""
     output = outputs[0] if len(outputs) == 1 else graph.mean(outputs)
     properties = {"network": spec.name, "activation": spec.activation, "padding": spec.padding, "class_names": ",".join(classes)}
+    shared = [shared_values(network) for network in networks]
+    if all(shared):
+        properties["clusters"] = str(max(shared))  # tells the compiler to look for fewer weight bits
     model = graph.finish(INPUT, ["N", 3, side, side], output, OUTPUT, spec.classes, properties)
     _check(model, networks, side)
     temporary = path.with_name(path.name + ".part")

@@ -58,9 +58,9 @@ class FoldedResNet:
     """Runs a ResNet with quadratic activations and raster padding in folded form, watched by its RangeControl.
 
     Peaks go to the control as in the unfolded form; clamping follows the control too.
-    rounding(rows, inputs) -> (rows, excess), if given, stands for a compiler's: rows are the weights that add up to
-    one v, a list of [O, I, k, k] or, for a skip connection, [O]; inputs the mean of each one's u, [I] or [O]; excess
-    [O] is what rounding adds to v on average.
+    rounding(rows, inputs, rms) -> (rows, excess), if given, stands for a compiler's: rows are the weights that add up
+    to one v, a list of [O, I, k, k] or, for a skip connection, [O]; inputs the mean of each one's u, [I] or [O]; rms
+    [O] that of v; excess [O] is what rounding adds to v on average.
     """
 
     def __init__(self, network: ResNet, control: RangeControl, rounding=None):
@@ -100,7 +100,7 @@ class FoldedResNet:
             rows.append(skip.a)
             bias = bias + skip.k
         if self.rounding is not None:
-            rows, excess = self.rounding(rows, [wave.mean] if skip is None else [wave.mean, skip.mean])
+            rows, excess = self.rounding(rows, [wave.mean] if skip is None else [wave.mean, skip.mean], self.control.rms(activation.index))
             bias = bias - excess
         x = raster_pad(wave.u) if weight.shape[-1] == 3 else wave.u
         v = F.conv2d(x, rows[0], bias, stride=conv.stride)

@@ -1,8 +1,9 @@
 """How a trained network bears fewer bits of weight and the noise of encryption.
 
-The emulation rounds the weights of the folded form (folded.py), one scale an output channel, to the nearest
-integers, and adds Gaussian noise to each value that is squared.  The engine's own compiler rounds more cleverly and
-shares the bits of a prime between weights and values; where its program is given, it is asked as well.
+The emulation rounds the weights of the folded form (folded.py) to the nearest multiples of 2^-bits of the rms of what
+they add up to, each taken times the mean of its input: the integers of `obscura compile --weight-bits`.  It also adds
+Gaussian noise to each value that is squared.  The engine's own compiler rounds more cleverly; where its program is
+given, it is asked as well.
 """
 
 import json
@@ -28,22 +29,31 @@ OUT_OF_RANGE = 7  # the program's exit status where values do not fit the parame
 
 
 @dataclass
+class Compiled:
+    """What the engine's program makes of the network: accuracy of the integers, and with the noise; size of the modulus.  All nan where values do not fit."""
+
+    integers: float = math.nan
+    noisy: float = math.nan
+    log2_qp: float = math.nan
+
+
+@dataclass
 class Study:
-    """Accuracies in percent.  compiled[log scale] is (integer network, with noise), by the engine's program."""
+    """Accuracies in percent, by bits of weight and by log2 of the values' scale; `compiled` ones are empty without the program."""
 
     images: int
     exact: float
     by_bits: dict[int, float]
     by_scale: dict[int, float]
-    compiled: dict[int, tuple[float, float]]
+    compiled_bits: dict[int, Compiled]
+    compiled_scale: dict[int, Compiled]
 
 
 def round_rows(bits: int):
-    """A rounding for FoldedResNet: signed integers of so many bits, one scale an output channel."""
-    def rounding(rows, means):
+    """A rounding for FoldedResNet: to multiples of 2^-bits of the output's rms."""
+    def rounding(rows, means, rms):
         channels = rows[0].shape[0]
-        largest = torch.stack([(row * _as_inputs(row, mean)).abs().reshape(channels, -1).amax(1) for row, mean in zip(rows, means)]).amax(0)
-        step = largest.clamp_min(1e-30) / (2 ** (bits - 1) - 1)
+        step = rms * 2.0 ** -bits
         rounded, excess = [], torch.zeros(channels)
         for row, mean in zip(rows, means):
             unit = step.view(-1, *[1] * (row.ndim - 1)) / _as_inputs(row, mean)
@@ -79,7 +89,7 @@ def run_study(network, control: RangeControl, images: ImageSet, typical: ImageSe
         raise UserError("the study needs a residual network with quadratic activations and raster padding")
     network.eval()
     note("exact")
-    study = Study(len(images), accuracy(network, control, images), {}, {}, {})
+    study = Study(len(images), accuracy(network, control, images), {}, {}, {}, {})
     for bits in WEIGHT_BITS:
         note(f"weights of {bits} bits")
         study.by_bits[bits] = accuracy(network, control, images, round_rows(bits))
@@ -87,28 +97,34 @@ def run_study(network, control: RangeControl, images: ImageSet, typical: ImageSe
         note(f"noise at scale 2^{log_scale}")
         study.by_scale[log_scale] = accuracy(network, control, images, noise=2 ** (LOG_NOISE - log_scale))
     if program is not None:
-        study.compiled = _ask_engine(program, model, images, typical, note)
+        with TemporaryDirectory() as folder:
+            engine = _Engine(program, model, Path(folder), images, typical)
+            for bits in WEIGHT_BITS:
+                note(f"compiled with {bits} bits")
+                study.compiled_bits[bits] = engine.compiled("--weight-bits", bits)
+            for log_scale in LOG_SCALES:
+                note(f"compiled at scale 2^{log_scale}")
+                study.compiled_scale[log_scale] = engine.compiled("--log-scale", log_scale)
     return study
 
 
-def _ask_engine(program: Path, model: Path, images: ImageSet, typical: ImageSet, note) -> dict[int, tuple[float, float]]:
-    results = {}
-    with TemporaryDirectory() as name:
-        folder = Path(name)
+class _Engine:
+    """The engine's program, with the images it needs in `folder`."""
+
+    def __init__(self, program: Path, model: Path, folder: Path, images: ImageSet, typical: ImageSet):
+        self.program, self.model, self.folder = program, model, folder
         np.save(folder / "typical.npy", typical.images[:CALIBRATION_IMAGES])
         np.save(folder / "images.npy", images.images)
         np.save(folder / "labels.npy", images.labels.astype(np.int64))
-        for log_scale in LOG_SCALES:
-            note(f"compiled at scale 2^{log_scale}")
-            plan = folder / f"plan-{log_scale}"
-            fits = _call([program, "compile", model, "-o", plan, "--calibrate", folder / "typical.npy", "--log-scale", log_scale], accept=OUT_OF_RANGE)
-            if not fits:
-                results[log_scale] = math.nan, math.nan
-                continue
-            _call([program, "simulate", plan, "--images", folder / "images.npy", "--labels", folder / "labels.npy", "--json", folder / "report.json"])
-            report = json.loads((folder / "report.json").read_text())
-            results[log_scale] = 100 * report["accuracy_plain"], 100 * report["accuracy_simulated"]
-    return results
+
+    def compiled(self, *options) -> Compiled:
+        """The network compiled with these options, and simulated."""
+        folder, plan = self.folder, self.folder / "plan"
+        if not _call([self.program, "compile", self.model, "-o", plan, "--calibrate", folder / "typical.npy", *options, "--json", folder / "plan.json"], accept=OUT_OF_RANGE):
+            return Compiled()
+        _call([self.program, "simulate", plan, "--images", folder / "images.npy", "--labels", folder / "labels.npy", "--json", folder / "report.json"])
+        report = json.loads((folder / "report.json").read_text())
+        return Compiled(100 * report["accuracy_plain"], 100 * report["accuracy_simulated"], json.loads((folder / "plan.json").read_text())["log2_qp"])
 
 
 def _call(words, accept: int = 0) -> bool:

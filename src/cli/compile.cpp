@@ -18,7 +18,7 @@ namespace obscura::cli {
 namespace {
 
 struct Options {
-    std::string model;
+    std::vector<std::string> models;
     std::string plan;
     std::string calibration;
     int tile = 32;
@@ -39,6 +39,20 @@ std::vector<std::string> read_class_names(const std::string& path) {
         if (!line.empty()) names.push_back(line);
     }
     return names;
+}
+
+/// "auto" or a number of bits as compiler::CompileOptions wants them, for the option parser.
+std::string as_weight_bits(std::string& text) {
+    constexpr int least = 2;
+    constexpr int most = 20;
+    if (text == "auto") {
+        text = std::to_string(compiler::fewest_weight_bits);
+        return "";
+    }
+    const bool number = !text.empty() && text.size() < 3 && text.find_first_not_of("0123456789") == std::string::npos;
+    if (!number || std::stoi(text) < least || std::stoi(text) > most)
+        return fmt::format("{} is neither auto nor a number of bits from {} to {}", text, least, most);
+    return "";
 }
 
 Json make_report(const plan::Plan& plan, const ckks::Parameters& parameters) {
@@ -77,7 +91,7 @@ void run(Options& options) {
     if (!options.classes.empty()) options.compile.class_names = read_class_names(options.classes);
     options.compile.rates = machine_rates(options.machine, 0);
     const io::Images calibration = io::load_images(options.calibration, options.tile);
-    const plan::Plan plan = compiler::compile(options.model, calibration, options.compile);
+    const plan::Plan plan = compiler::compile(options.models, calibration, options.compile);
     plan::save_plan(plan, options.plan);
     const ckks::Parameters parameters(plan.parameters);
     deliver(options.json, make_report(plan, parameters), make_text(options, plan, parameters));
@@ -89,7 +103,10 @@ void add_compile(CLI::App& app) {
     CLI::App* command =
         app.add_subcommand("compile", "Turn a trained network (ONNX) into a plan that client and server share");
     const auto options = std::make_shared<Options>();
-    command->add_option("model", options->model, "The network: an .onnx file whose input is pixels 0..255")
+    command
+        ->add_option("model", options->models,
+                     "The network: an .onnx file whose input is pixels 0..255; of several files, an ensemble that "
+                     "gives the mean of their scores")
         ->required()
         ->type_name("MODEL");
     command->add_option("-o,--output", options->plan, "Plan to write")->required()->type_name("PLAN");
@@ -128,6 +145,13 @@ void add_compile(CLI::App& app) {
         ->check(CLI::Range(1.0, 1e6))
         ->capture_default_str()
         ->type_name("FACTOR");
+    command
+        ->add_option(
+            "--weight-bits", options->compile.weight_bits,
+            "Bits of the weights, down to 2, which make primes smaller; auto: the fewest that keep the classes "
+            "of 99% of the calibration images. Default: what primes of 30 bits leave, auto for clustered weights")
+        ->transform(CLI::Validator(as_weight_bits, "BITS"))
+        ->type_name("BITS|auto");
     command->add_flag("!--no-merging", options->compile.merge_tiles,
                       "Leave tiles idle after strides instead of merging them: fewer keys, slower");
     command->add_option("--classes", options->classes, "Names of the classes, one a line")->type_name("FILE");

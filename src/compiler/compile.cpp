@@ -4,32 +4,86 @@
 
 #include <cmath>
 #include <filesystem>
+#include <functional>
 
 #include "base/error.hpp"
 #include "compiler/calibration.hpp"
+#include "compiler/ensemble.hpp"
 #include "compiler/feature_samples.hpp"
-#include "compiler/onnx_import.hpp"
 #include "compiler/passes.hpp"
 #include "compiler/planner.hpp"
 #include "compiler/prediction.hpp"
 #include "compiler/quantise.hpp"
 #include "compiler/value_range.hpp"
 #include "plan/layout.hpp"
+#include "plan/reference.hpp"
+#include "ring/primes.hpp"
 
 namespace obscura::compiler {
 namespace {
 
 /// Images whose layer outputs are kept for rounding.
 constexpr int sampled_images = 64;
+/// Share of the calibration images whose class fewer weight bits must not change.
+constexpr double least_agreement = 0.99;
+constexpr int least_weight_bits = 2;
 
 plan::RealNetwork simplify(const Graph& graph) {
     return lower(merge_linear(complete_squares(graph)));
 }
 
-std::string model_name(const ImportedModel& model, const std::string& path, const CompileOptions& options) {
+/// A name for people: the files' own, and what the plan makes of it.
+std::string model_name(const ImportedModel& model, const std::vector<std::string>& paths,
+                       const CompileOptions& options) {
     if (!options.model.empty()) return options.model;
     const auto found = model.properties.find("network");
-    return found != model.properties.end() ? found->second : std::filesystem::path(path).stem().string();
+    if (found != model.properties.end())
+        return paths.size() > 1 ? fmt::format("{} x {}", paths.size(), found->second) : found->second;
+    std::string names;
+    for (const std::string& path : paths)
+        names += (names.empty() ? "" : " + ") + std::filesystem::path(path).stem().string();
+    return names;
+}
+
+/// A file whose weights share few values (the property "clusters", which obscura_train writes) may need fewer bits.
+int wanted_bits(const ImportedModel& model, const CompileOptions& options) {
+    return options.weight_bits == 0 && model.properties.contains("clusters") ? fewest_weight_bits : options.weight_bits;
+}
+
+/// Layers, integers and parameters, without what is measured on the whole.
+plan::Plan integer_plan(const plan::RealNetwork& network, const Statistics& statistics, const FeatureSamples& samples,
+                        const CompileOptions& options, ThreadPool& pool) {
+    const Design layout = design(network, options);
+    plan::Plan plan =
+        quantise(network, statistics, samples, layout.merging, layout.levels.layers, layout.parameters, options, pool);
+    split_layers(plan, layout.merging, layout.levels.operands);
+    plan.run_length = layout.run_length;
+    plan.alternatives = layout.alternatives;
+    plan.cyclic_twin = layout.cyclic_twin;
+    return plan;
+}
+
+std::vector<int> classes_of(const plan::RealNetwork& network, const io::Images& images, ThreadPool& pool) {
+    const plan::PlainNetwork plain(network);
+    return plan::best_classes(plain.scores(images, pool), plain.classes());
+}
+
+/// The plan of the fewest bits that keeps the classes and the headroom; the one of most bits if none does.
+plan::Plan with_fewest_bits(const plan::RealNetwork& network, const io::Images& images, const CompileOptions& options,
+                            const std::function<plan::Plan(int weight_bits)>& with_bits, ThreadPool& pool) {
+    const std::vector<int> exact = classes_of(network, images, pool);
+    plan::Plan best = with_bits(0);
+    const int most = static_cast<int>(std::ceil(ring::prime_bits - options.log_scale)) - 1;
+    for (int bits = most; bits >= least_weight_bits; --bits) {
+        plan::Plan plan = with_bits(bits);
+        const std::vector<int> found = classes_of(plan::real_network(plan), images, pool);
+        int same = 0;
+        for (std::size_t i = 0; i < exact.size(); ++i) same += found[i] == exact[i] ? 1 : 0;
+        record_peaks(plan, images, pool);
+        if (same < least_agreement * images.count || plan.calibration_headroom_bits < options.min_headroom_bits) break;
+        best = std::move(plan);
+    }
+    return best;
 }
 
 int highest_square(const plan::Plan& plan) {
@@ -59,29 +113,31 @@ void check_headroom(const plan::Plan& plan, double least) {
 
 }  // namespace
 
-plan::RealNetwork import_network(const std::string& onnx_path) {
-    return simplify(import_onnx(onnx_path).graph);
+plan::RealNetwork import_network(const std::vector<std::string>& onnx_paths) {
+    return simplify(import_models(onnx_paths).graph);
 }
 
-plan::Plan compile(const std::string& onnx_path, const io::Images& calibration, const CompileOptions& options) {
-    const ImportedModel model = import_onnx(onnx_path);
+plan::Plan compile(const std::vector<std::string>& onnx_paths, const io::Images& calibration,
+                   const CompileOptions& options) {
+    const ImportedModel model = import_models(onnx_paths);
     plan::RealNetwork network = simplify(model.graph);
     if (calibration.count < 1) throw Error(ErrorCode::usage, "no calibration images; give a few hundred typical ones");
     ThreadPool pool(options.threads);
     normalise_input(network, calibration);
     const Statistics statistics = measure(network, calibration, pool);
-
-    const Design layout = design(network, options);
     const FeatureSamples samples(network, calibration, sampled_images, pool);
+
+    const auto with_bits = [&](int weight_bits) {
+        CompileOptions chosen = options;
+        chosen.weight_bits = weight_bits;
+        return integer_plan(network, statistics, samples, chosen, pool);
+    };
+    const bool fewest = wanted_bits(model, options) == fewest_weight_bits;
     plan::Plan plan =
-        quantise(network, statistics, samples, layout.merging, layout.levels.layers, layout.parameters, options, pool);
-    split_layers(plan, layout.merging, layout.levels.operands);
-    plan.model = model_name(model, onnx_path, options);
+        fewest ? with_fewest_bits(network, calibration, options, with_bits, pool) : with_bits(options.weight_bits);
+    plan.model = model_name(model, onnx_paths, options);
     plan.class_names = options.class_names;
-    plan.run_length = layout.run_length;
     plan.memory_bytes = tensor::residue_bytes(options.memory_bytes);
-    plan.alternatives = layout.alternatives;
-    plan.cyclic_twin = layout.cyclic_twin;
     plan.relinearisation_level = highest_square(plan);
     plan.rotation_keys = plan::required_rotations(plan);
     record_peaks(plan, calibration, pool);

@@ -4,9 +4,12 @@
 #include <cmath>
 #include <set>
 
+#include "base/error.hpp"
+#include "compiler/parameter_choice.hpp"
 #include "compiler/value_range.hpp"
 #include "io/residues.hpp"
 #include "plan/layout.hpp"
+#include "plan/members.hpp"
 #include "tensor/geometry.hpp"
 #include "tensor/memory_model.hpp"
 
@@ -66,6 +69,8 @@ class Explainer {
             std::min_element(result.layers.begin(), result.layers.end(), [](const auto& a, const auto& b) {
                 return a.headroom_bits < b.headroom_bits;
             })->name;
+        result.members = members(result.layers);
+        result.modulus = modulus();
         result.seconds_per_image = result.seconds / result.images;
         result.rotation_keys = static_cast<int>(plan_.rotation_keys.size());
         std::uint64_t key_polynomials = key_limbs(plan_.relinearisation_level);
@@ -81,6 +86,62 @@ class Explainer {
     }
 
   private:
+    std::vector<MemberExplanation> members(const std::vector<LayerExplanation>& layers) const {
+        std::vector<MemberExplanation> result;
+        const std::vector<int> member = plan::members(plan_);
+        for (std::size_t i = 0; i < layers.size(); ++i) {
+            if (member[i] < 0) continue;
+            result.resize(std::max(result.size(), static_cast<std::size_t>(member[i]) + 1));
+            MemberExplanation& of = result[static_cast<std::size_t>(member[i])];
+            ++of.layers;
+            of.seconds += layers[i].cost.seconds();
+            of.server_bytes = std::max(of.server_bytes, layers[i].server_bytes);
+        }
+        return result;
+    }
+
+    ModulusExplanation modulus() const {
+        ModulusExplanation result;
+        Levels levels;
+        levels.mask.assign(plan_.parameters.chain.size(), false);
+        std::vector<bool> rescales = levels.mask;
+        for (const plan::Layer& layer : plan_.layers) {
+            if (layer.merged_run != 0) levels.mask[static_cast<std::size_t>(layer.level - 1)] = true;
+            if (layer.finish == Finish::square) rescales[static_cast<std::size_t>(layer.rescale_limb())] = true;
+        }
+        double primes = 0;
+        for (std::size_t i = 0; i < rescales.size(); ++i) {
+            if (!rescales[i]) continue;
+            primes += 1;
+            result.prime_bits += std::log2(plan_.parameters.chain[i]);
+        }
+        if (primes == 0) return result;
+        result.prime_bits /= primes;
+        double count = 0;
+        for (const plan::Layer& layer : plan_.layers) {
+            const int from = layer.operands.front().source;
+            if (layer.finish != Finish::square || from < 0) continue;
+            const plan::Layer& source = plan_.layers[static_cast<std::size_t>(from)];
+            if (source.finish != Finish::square || source.rms <= 0 || layer.rms <= 0) continue;
+            const double prime = plan_.parameters.chain[static_cast<std::size_t>(layer.rescale_limb())];
+            count += 1;
+            result.weight_bits += std::log2(prime) + std::log2(layer.rms) - 2 * std::log2(source.rms);
+        }
+        if (count > 0) result.weight_bits /= count;
+        CompileOptions full;
+        if (plan_.parameters.insecure_for_tests) full.log_degree = plan_.parameters.log_degree;
+        full.insecure_for_tests = plan_.parameters.insecure_for_tests;
+        try {
+            const ckks::Parameters parameters(choose_parameters(levels, layouts_.front().tiles, full));
+            result.full_ring_degree = static_cast<int>(parameters.degree());
+            result.full_special_limbs = parameters.special_limbs();
+            result.full_log2_qp = parameters.log2_qp();
+        } catch (const Error& error) {
+            if (error.code() != ErrorCode::security) throw;
+        }
+        return result;
+    }
+
     /// Of a map that layers read (0: the input): only its columns that are needed exist.
     int ciphertexts(int channels, std::size_t map) const {
         if (map == 0) return channels * layouts_.front().columns();

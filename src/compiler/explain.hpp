@@ -33,6 +33,22 @@ struct LayerExplanation {
     tensor::LayerCost cost;          ///< predicted seconds
 };
 
+/// One network of an ensemble.
+struct MemberExplanation {
+    int layers = 0;
+    double seconds = 0;
+    std::uint64_t server_bytes = 0;  ///< residues in use at the worst moment of its layers
+};
+
+/// What weights of fewer bits save, by primes of fewer bits.
+struct ModulusExplanation {
+    double prime_bits = 0;     ///< mean over the primes that rescale
+    double weight_bits = 0;    ///< mean over layers that read squares, see CompileOptions::weight_bits
+    int full_ring_degree = 0;  ///< with primes of 30 bits instead; 0: no ring degree is secure with them
+    int full_special_limbs = 0;
+    double full_log2_qp = 0;
+};
+
 struct Explanation {
     std::string model;
     int ring_degree = 0;
@@ -40,12 +56,14 @@ struct Explanation {
     int special_limbs = 0;
     double log2_qp = 0;
     int security_bits = 0;
+    ModulusExplanation modulus;
     int images = 0;  ///< a batch
     int run_length = 0;
     std::vector<plan::Alternative> alternatives;  ///< layouts that were weighed, if there was a choice
     std::uint64_t memory_bytes = 0;               ///< residues that the plan may take
     std::optional<plan::CyclicTwin> cyclic_twin;  ///< if any padding is zeros
     std::vector<LayerExplanation> layers;
+    std::vector<MemberExplanation> members;  ///< in the order they run; one, unless the plan is an ensemble
     int rotation_keys = 0;
     double seconds = 0;
     double seconds_per_image = 0;

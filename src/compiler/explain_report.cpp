@@ -1,7 +1,7 @@
 #include <fmt/format.h>
 
-#include <cmath>
 #include <algorithm>
+#include <cmath>
 #include <nlohmann/json.hpp>
 
 #include "compiler/explain.hpp"
@@ -86,6 +86,32 @@ nlohmann::json padding_json(const Explanation& e) {
         {"times_the_seconds_per_image", seconds_per_image(*zeros) / seconds_per_image(twin.layout)}};
 }
 
+/// What weights of fewer bits than 30-bit primes leave have saved.
+std::string modulus_text(const Explanation& e) {
+    constexpr double almost_full = 29.5;
+    const ModulusExplanation& m = e.modulus;
+    if (m.prime_bits == 0 || m.prime_bits > almost_full) return "";
+    std::string text =
+        fmt::format("\nweights of {:.1f} bits: primes that rescale have {:.1f} bits; ", m.weight_bits, m.prime_bits);
+    if (m.full_ring_degree == 0) return text + "with 30 bits no ring degree would be secure\n";
+    return text + fmt::format("with 30 bits it would be N = {}, {} + {} limbs, log2(QP) = {:.1f}: {:.0f} bits saved\n",
+                              m.full_ring_degree, e.limbs, m.full_special_limbs, m.full_log2_qp,
+                              m.full_log2_qp - e.log2_qp);
+}
+
+/// What each network of an ensemble takes of the whole.
+std::string members_text(const Explanation& e) {
+    if (e.members.size() < 2) return "";
+    std::string text = fmt::format(
+        "\nensemble: {} networks read the one encrypted input, one after another; the head gives the mean of their "
+        "scores\n{:>10} {:>7} {:>10} {:>10}\n",
+        e.members.size(), "network", "layers", "seconds", "MB in use");
+    for (std::size_t i = 0; i < e.members.size(); ++i)
+        text += fmt::format("{:>10} {:>7} {:>10.2f} {:>10.0f}\n", i, e.members[i].layers, e.members[i].seconds,
+                            megabytes(e.members[i].server_bytes));
+    return text;
+}
+
 }  // namespace
 
 std::string to_text(const Explanation& e) {
@@ -118,7 +144,7 @@ std::string to_text(const Explanation& e) {
         e.seconds, 1e3 * e.seconds_per_image, megabytes(e.server_bytes), megabytes(e.key_bytes), e.rotation_keys,
         megabytes(e.request_bytes), megabytes(e.response_bytes), e.score_error_rms, e.score_error_max, e.headroom_layer,
         std::exp2(e.headroom_bits), e.headroom_bits);
-    return text + padding_text(e) + alternatives_text(e);
+    return text + modulus_text(e) + members_text(e) + padding_text(e) + alternatives_text(e);
 }
 
 std::string to_json(const Explanation& e) {
@@ -147,6 +173,10 @@ std::string to_json(const Explanation& e) {
                           {"rotate_seconds", layer.cost.times.rotate},
                           {"product_seconds", layer.cost.times.product},
                           {"finish_seconds", layer.cost.times.finish}});
+    nlohmann::json members = nlohmann::json::array();
+    for (const MemberExplanation& member : e.members)
+        members.push_back(
+            {{"layers", member.layers}, {"seconds", member.seconds}, {"server_bytes", member.server_bytes}});
     nlohmann::json alternatives = nlohmann::json::array();
     for (const plan::Alternative& a : e.alternatives) alternatives.push_back(layout_json(a));
     const nlohmann::json value = {{"model", e.model},
@@ -159,8 +189,15 @@ std::string to_json(const Explanation& e) {
                                   {"special_limbs", e.special_limbs},
                                   {"log2_qp", e.log2_qp},
                                   {"security_bits", e.security_bits},
+                                  {"modulus",
+                                   {{"prime_bits", e.modulus.prime_bits},
+                                    {"weight_bits", e.modulus.weight_bits},
+                                    {"full_ring_degree", e.modulus.full_ring_degree},
+                                    {"full_special_limbs", e.modulus.full_special_limbs},
+                                    {"full_log2_qp", e.modulus.full_log2_qp}}},
                                   {"images", e.images},
                                   {"layers", layers},
+                                  {"members", members},
                                   {"rotation_keys", e.rotation_keys},
                                   {"seconds_total", e.seconds},
                                   {"seconds_per_image", e.seconds_per_image},

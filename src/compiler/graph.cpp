@@ -105,10 +105,10 @@ std::vector<int> sources(const Node& node) {
     return result;
 }
 
-std::vector<bool> reachable(const Graph& graph) {
+std::vector<bool> reachable(const Graph& graph, int index) {
     std::vector<bool> result(graph.nodes.size());
-    result[static_cast<std::size_t>(graph.output)] = true;
-    for (int i = graph.output; i >= 0; --i)
+    result[static_cast<std::size_t>(index)] = true;
+    for (int i = index; i >= 0; --i)
         if (result[static_cast<std::size_t>(i)])
             for (const int source : sources(graph.node(i))) result[static_cast<std::size_t>(source)] = true;
     return result;

@@ -55,8 +55,8 @@ bool is_channel_scale(const Term& term, int out_channels);
 /// Indices of all nodes that a node reads.
 std::vector<int> sources(const Node& node);
 
-/// Which nodes the output depends on, itself included.
-std::vector<bool> reachable(const Graph& graph);
+/// Which nodes a node depends on, itself included.
+std::vector<bool> reachable(const Graph& graph, int index);
 
 /// Plain evaluation in double, slowly: the meaning of a graph, for tests and for comparing passes. `pixels` is
 /// [channels][height*width] of the input; returns the output node's values in the same form.

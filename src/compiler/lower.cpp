@@ -28,30 +28,50 @@ void add_layer(plan::RealNetwork& network, const std::vector<int>& layer_of, con
     network.layers.push_back(std::move(layer));
 }
 
-/// classifier(mean over pixels of features) as one layer that is summed over the pixels.
-Node compose_head(const Node& classifier, const Node& features) {
-    Node head = features;
-    head.name = classifier.name;
-    head.channels = classifier.channels;
-    head.bias = classifier.bias;
-    const auto classes = static_cast<std::size_t>(classifier.channels);
-    const auto channels = static_cast<std::size_t>(features.channels);
-    const std::vector<double>& weights = classifier.terms.front().weights;
-    const double pixels = features.height * features.width;
-    const auto sums = pixel_sums(features.bias, features.borders, features.height, features.width);
+/// classifier(means over pixels of features) as one layer that is summed over the pixels; features[i] belongs to the
+/// classifier's term i.
+Node compose_head(const Node& classifier, const std::vector<Node>& features) {
+    Node head = classifier;
+    head.height = features.front().height;
+    head.width = features.front().width;
+    head.terms.clear();
     head.borders.clear();
-    for (std::size_t o = 0; o < classes; ++o)
-        for (std::size_t m = 0; m < channels; ++m) head.bias[o] += weights[o * channels + m] * sums[m] / pixels;
-    for (Term& term : head.terms) {
-        const std::size_t row = term.weights.size() / channels;
-        std::vector<double> composed(classes * row);
+    const auto classes = static_cast<std::size_t>(classifier.channels);
+    const double pixels = head.height * head.width;
+    for (std::size_t i = 0; i < features.size(); ++i) {
+        const auto channels = static_cast<std::size_t>(features[i].channels);
+        const std::vector<double>& weights = classifier.terms[i].weights;
+        const auto sums = pixel_sums(features[i].bias, features[i].borders, head.height, head.width);
         for (std::size_t o = 0; o < classes; ++o)
-            for (std::size_t m = 0; m < channels; ++m)
-                for (std::size_t k = 0; k < row; ++k)
-                    composed[o * row + k] += weights[o * channels + m] * term.weights[m * row + k] / pixels;
-        term.weights = std::move(composed);
+            for (std::size_t m = 0; m < channels; ++m) head.bias[o] += weights[o * channels + m] * sums[m] / pixels;
+        for (Term term : features[i].terms) {
+            const std::size_t row = term.weights.size() / channels;
+            std::vector<double> composed(classes * row);
+            for (std::size_t o = 0; o < classes; ++o)
+                for (std::size_t m = 0; m < channels; ++m)
+                    for (std::size_t k = 0; k < row; ++k)
+                        composed[o * row + k] += weights[o * channels + m] * term.weights[m * row + k] / pixels;
+            term.weights = std::move(composed);
+            head.terms.push_back(std::move(term));
+        }
     }
     return head;
+}
+
+/// The nodes that the head depends on, network by network where it is an ensemble: what a term of the head needs comes
+/// before what only later terms need, so that one member's tensors are in memory at a time.
+std::vector<int> in_order_of_members(const Graph& graph, const Node& head) {
+    std::vector<int> order;
+    std::vector<bool> done(graph.nodes.size());
+    for (const Term& term : head.terms) {
+        const std::vector<bool> needed = reachable(graph, term.source);
+        for (std::size_t i = 0; i < needed.size(); ++i) {
+            if (!needed[i] || done[i]) continue;
+            done[i] = true;
+            order.push_back(static_cast<int>(i));
+        }
+    }
+    return order;
 }
 
 }  // namespace
@@ -64,37 +84,45 @@ plan::RealNetwork lower(const Graph& graph) {
                     "classifier (Gemm): " +
                         what);
     };
-    if (classifier.terms.size() != 1)
-        fail(fmt::format("{} reads {} tensors", classifier.name, classifier.terms.size()));
-    const Node& mean = graph.node(classifier.terms.front().source);
-    if (mean.op != Op::pixel_mean) fail(fmt::format("{} does not read such a mean", classifier.name));
-    const Node features = as_linear(graph, mean.left);
-
-    Graph body = graph;
-    body.output = body.add(features);
-    const std::vector<bool> needed = reachable(body);
-    std::vector<bool> layer_source(body.nodes.size());
-    for (std::size_t i = 0; i < body.nodes.size(); ++i)
-        if (needed[i])
-            for (const Term& term : body.nodes[i].terms) layer_source[static_cast<std::size_t>(term.source)] = true;
+    if (classifier.terms.empty()) fail(classifier.name + " reads nothing");
+    std::vector<Node> features;
+    for (const Term& term : classifier.terms) {
+        const Node& mean = graph.node(term.source);
+        if (mean.op != Op::pixel_mean) fail(fmt::format("{} does not read such a mean", classifier.name));
+        features.push_back(as_linear(graph, mean.left));
+        if (features.back().height != features.front().height || features.back().width != features.front().width)
+            throw Error(ErrorCode::unsupported,
+                        fmt::format("{} takes means over {}x{} and over {}x{} pixels; the members of an ensemble must "
+                                    "end with maps of one size",
+                                    classifier.name, features.front().height, features.front().width,
+                                    features.back().height, features.back().width));
+    }
+    const Node head = compose_head(classifier, features);
+    const std::vector<int> order = in_order_of_members(graph, head);
+    std::vector<bool> layer_source(graph.nodes.size());
+    const auto note_sources = [&](const Node& node) {
+        for (const Term& term : node.terms) layer_source[static_cast<std::size_t>(term.source)] = true;
+    };
+    note_sources(head);
+    for (const int i : order) note_sources(graph.node(i));
 
     const Node& input = graph.node(0);
     plan::RealNetwork network;
     network.input = {input.channels, input.height, input.width, {}, {}};
     network.input.mean.assign(static_cast<std::size_t>(input.channels), 0.0);
     network.input.factor.assign(static_cast<std::size_t>(input.channels), 1.0);
-    std::vector<int> layer_of(body.nodes.size(), -1);
-    for (int i = 1; i < body.output; ++i) {
+    std::vector<int> layer_of(graph.nodes.size(), -1);
+    for (const int i : order) {
         const auto k = static_cast<std::size_t>(i);
-        const Node& node = body.node(i);
+        const Node& node = graph.node(i);
         const bool kept = node.op == Op::linear && layer_source[k];
-        if (!needed[k] || (node.op == Op::linear && !kept)) continue;
+        if (node.op == Op::input || (node.op == Op::linear && !kept)) continue;
         if (node.op != Op::square && !kept) fail(fmt::format("{} comes before the end", node.name));
-        add_layer(network, layer_of, kept ? node : as_linear(body, node.left),
+        add_layer(network, layer_of, kept ? node : as_linear(graph, node.left),
                   kept ? plan::Finish::none : plan::Finish::square);
         layer_of[k] = static_cast<int>(network.layers.size()) - 1;
     }
-    add_layer(network, layer_of, compose_head(classifier, features), plan::Finish::head);
+    add_layer(network, layer_of, head, plan::Finish::head);
     return network;
 }
 

@@ -132,7 +132,7 @@ class Pass {
     explicit Pass(const Graph& graph) : graph_(graph) {}
 
     Graph run() {
-        const std::vector<bool> needed = reachable(graph_);
+        const std::vector<bool> needed = reachable(graph_, graph_.output);
         for (int i = 0; i < static_cast<int>(graph_.nodes.size()); ++i) {
             renamed_.push_back(-1);
             if (!needed[static_cast<std::size_t>(i)]) continue;

@@ -4,6 +4,9 @@
 
 #include <algorithm>
 #include <cmath>
+#include <map>
+#include <set>
+#include <span>
 
 #include "base/error.hpp"
 #include "ring/kernels/kernels.hpp"
@@ -22,49 +25,108 @@ constexpr int most_special = ring::max_conversion_sources - 2;
 /// below what rescaling adds.
 constexpr std::uint32_t mask_scale = 1u << 19;
 
-std::vector<std::uint32_t> chain_primes(const Levels& levels, int log_degree, int larger) {
-    const auto masks = static_cast<int>(std::count(levels.mask.begin(), levels.mask.end(), true));
-    const auto wide = ring::ntt_primes(log_degree, larger + levels.count() - masks);
-    const auto small = ring::ntt_primes_above(mask_scale, log_degree, masks);
-    auto next_wide = wide.begin() + larger;
-    auto next_small = small.begin();
-    std::vector<std::uint32_t> chain;
-    for (const bool mask : levels.mask) chain.push_back(mask ? *next_small++ : *next_wide++);
-    return chain;
-}
+/// Special primes above this size are simply the largest there are: little is left between.
+constexpr double almost_full_bits = 29.5;
 
-double log2_of(const std::vector<std::uint32_t>& primes) {
+double log2_of(std::span<const std::uint32_t> primes) {
     double bits = 0;
     for (const auto q : primes) bits += std::log2(q);
     return bits;
 }
 
-/// `special` primes of 30 bits, larger than those of the chain: P is as large as any digit.
-ckks::ParametersLiteral full_literal(const Levels& levels, int log_degree, int special, bool insecure) {
+/// log2 of the size wanted of each chain prime that rescales, prime_bits at most; 0 for those that scale masks.
+///
+/// A weight is (scale of z) q / (scale of u) in units of what it does to z, and has options.weight_bits if that is
+/// 2^weight_bits: u has twice the bits of z, and the last squares have fewer than the others.
+std::vector<double> prime_sizes(const Levels& levels, const CompileOptions& options) {
+    std::vector<double> sizes;
+    bool last_squares = true;
+    for (std::size_t i = 0; i < levels.mask.size(); ++i) {
+        double bits = ring::prime_bits;
+        if (levels.mask[i]) bits = 0;
+        if (!levels.mask[i] && i >= base_limbs && options.weight_bits != 0) {
+            const double scale = last_squares ? std::min(options.log_scale, options.last_log_scale) : options.log_scale;
+            bits = std::min(bits, 2 * options.log_scale - scale + options.weight_bits);
+            last_squares = false;
+        }
+        sizes.push_back(bits);
+    }
+    return sizes;
+}
+
+/// The chain; `larger` primes above all of it are left for other use.
+std::vector<std::uint32_t> chain_primes(const Levels& levels, int log_degree, const CompileOptions& options,
+                                        int larger) {
+    const std::vector<double> sizes = prime_sizes(levels, options);
+    const int count = levels.count();
+    std::map<double, std::vector<std::uint32_t>> candidates;
+    for (const double size : sizes) {
+        if (candidates.contains(size)) continue;
+        if (size == 0)
+            candidates[size] = ring::ntt_primes_above(mask_scale, log_degree, larger + count);
+        else if (size == ring::prime_bits)
+            candidates[size] = ring::ntt_primes(log_degree, larger + count);
+        else
+            candidates[size] =
+                ring::ntt_primes_near(static_cast<std::uint32_t>(std::exp2(size)), log_degree, larger + count);
+    }
+    const auto largest = ring::ntt_primes(log_degree, larger);
+    std::set<std::uint32_t> taken(largest.begin(), largest.end());
+    std::vector<std::uint32_t> chain;
+    for (const double size : sizes) {
+        const auto& list = candidates.at(size);
+        chain.push_back(*std::find_if(list.begin(), list.end(), [&](auto q) { return !taken.contains(q); }));
+        taken.insert(chain.back());
+    }
+    return chain;
+}
+
+/// log2 of the largest key switching digit of so many limbs.
+double largest_digit_bits(const std::vector<std::uint32_t>& chain, int limbs) {
+    double largest = 0;
+    for (std::size_t begin = 0; begin < chain.size(); begin += static_cast<std::size_t>(limbs))
+        largest = std::max(largest, log2_of(std::span(chain).subspan(
+                                        begin, std::min(chain.size() - begin, static_cast<std::size_t>(limbs)))));
+    return largest;
+}
+
+/// The first `count` that are not in the chain.
+std::vector<std::uint32_t> outside(const std::vector<std::uint32_t>& chain, std::vector<std::uint32_t> primes,
+                                   int count) {
+    std::erase_if(primes, [&](auto q) { return std::find(chain.begin(), chain.end(), q) != chain.end(); });
+    primes.resize(static_cast<std::size_t>(count));
+    return primes;
+}
+
+/// `special` primes that make P as large as any digit.
+ckks::ParametersLiteral full_literal(const Levels& levels, int log_degree, int special, const CompileOptions& options) {
     ckks::ParametersLiteral result;
     result.log_degree = log_degree;
-    result.special = ring::ntt_primes(log_degree, special);
-    result.chain = chain_primes(levels, log_degree, special);
+    result.chain = chain_primes(levels, log_degree, options, special);
+    const double size = largest_digit_bits(result.chain, special) / special;
+    result.special = size > almost_full_bits
+                         ? ring::ntt_primes(log_degree, special)
+                         : outside(result.chain,
+                                   ring::ntt_primes_above(static_cast<std::uint32_t>(std::ceil(std::exp2(size))),
+                                                          log_degree, special + levels.count()),
+                                   special);
     result.digit_limbs = special;
-    result.insecure_for_tests = insecure;
     return result;
 }
 
 /// As many special primes as security allows, at most a third of the limbs, beyond which nothing is gained. The last
 /// one may cost some bits of all of them: digits may be larger than P within limits. No special primes: nothing fits.
-ckks::ParametersLiteral secure_literal(const Levels& levels, int log_degree) {
+ckks::ParametersLiteral secure_literal(const Levels& levels, int log_degree, const CompileOptions& options) {
     const double bound = ckks::max_log2_qp_128(log_degree);
     for (int special = std::min(most_special, (levels.count() + 2) / 3); special >= 1; --special) {
-        auto literal = full_literal(levels, log_degree, special, false);
+        auto literal = full_literal(levels, log_degree, special, options);
         if (log2_of(literal.chain) + log2_of(literal.special) <= bound) return literal;
-        literal.chain = chain_primes(levels, log_degree, 0);
+        literal.chain = chain_primes(levels, log_degree, options, 0);
         const double room = bound - log2_of(literal.chain);
-        if (room < special * ring::prime_bits - ckks::most_digit_excess_bits) continue;
-        const auto smallest_wide = *std::min_element(literal.chain.begin(), literal.chain.end(), [](auto a, auto b) {
-            return (a >> 29 ? a : UINT32_MAX) < (b >> 29 ? b : UINT32_MAX);
-        });
-        literal.special = ring::ntt_primes_below(
-            std::min(smallest_wide, static_cast<std::uint32_t>(std::exp2(room / special))), log_degree, special);
+        if (room < largest_digit_bits(literal.chain, special) - ckks::most_digit_excess_bits) continue;
+        const auto largest = static_cast<std::uint32_t>(std::exp2(std::min<double>(room / special, ring::prime_bits)));
+        literal.special =
+            outside(literal.chain, ring::ntt_primes_below(largest, log_degree, special + levels.count()), special);
         return literal;
     }
     return {};
@@ -110,7 +172,7 @@ Levels assign_levels(const plan::RealNetwork& network, const Merging& merging) {
 
 ckks::ParametersLiteral choose_parameters(const Levels& levels, int tiles, const CompileOptions& options) {
     if (options.log_degree != 0) {
-        auto literal = secure_literal(levels, options.log_degree);
+        auto literal = secure_literal(levels, options.log_degree, options);
         if (!literal.special.empty()) return literal;
         if (!options.insecure_for_tests)
             throw Error(
@@ -119,11 +181,13 @@ ckks::ParametersLiteral choose_parameters(const Levels& levels, int tiles, const
                             "ring degree to have it chosen",
                             levels.count() + 1, ring::prime_bits, options.log_degree,
                             ckks::max_log2_qp_128(options.log_degree)));
-        return full_literal(levels, options.log_degree, std::min(most_special, (levels.count() + 2) / 3), true);
+        literal = full_literal(levels, options.log_degree, std::min(most_special, (levels.count() + 2) / 3), options);
+        literal.insecure_for_tests = true;
+        return literal;
     }
     for (int log_degree = smallest_log_degree; log_degree <= largest_log_degree; ++log_degree) {
         if (tiles > 1 << log_degree) continue;
-        auto literal = secure_literal(levels, log_degree);
+        auto literal = secure_literal(levels, log_degree, options);
         // With many more digits than this, a ring of twice the degree with larger digits is faster.
         if (!literal.special.empty() &&
             (levels.count() + literal.digit_limbs - 1) / literal.digit_limbs <= ring::max_inner_digits)

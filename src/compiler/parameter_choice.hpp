@@ -19,7 +19,8 @@ struct Levels {
 Levels assign_levels(const plan::RealNetwork& network, const Merging& merging);
 
 /// Primes and digit size: the smallest secure ring degree (or the options' own), and as many special primes, up to a
-/// third of the limbs, as security leaves room for. `tiles` is the least number of slots.
+/// third of the limbs, as security leaves room for. options.weight_bits makes primes smaller; fewest_weight_bits is no
+/// number of bits and must have been replaced by one. `tiles` is the least number of slots.
 /// Throws Error(security) if no degree is secure, or the options' own is not and insecure_for_tests is not set.
 ckks::ParametersLiteral choose_parameters(const Levels& levels, int tiles, const CompileOptions& options);
 

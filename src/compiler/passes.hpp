@@ -19,8 +19,10 @@ Graph complete_squares(const Graph& graph);
 Graph merge_linear(const Graph& graph);
 
 /// The alternation of linear layers and squares that is left, with the classifier moved into a head that sums over
-/// pixels. The input encoding is the identity. Throws Error(unsupported) if the network does not end with a mean over
-/// all pixels and a classifier.
+/// pixels. A classifier that is a sum of classifiers, as merge_linear leaves the mean of an ensemble's scores, becomes
+/// one head that reads every member's features; the members' layers follow one another. The input encoding is the
+/// identity. Throws Error(unsupported) if the network does not end with a mean over all pixels and a classifier, or
+/// members' features differ in height or width.
 plan::RealNetwork lower(const Graph& graph);
 
 }  // namespace obscura::compiler

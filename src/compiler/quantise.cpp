@@ -25,6 +25,7 @@ constexpr double smallest_rms = 1e-6;
 /// Pixels whose neighbourhoods decide how rounding errors are compensated.
 constexpr int rounding_samples = 8192;
 constexpr double most_head_weight = 255;
+/// For one network; an ensemble of M needs 1 / sqrt(M) of it, as the members' rounding errors are independent.
 constexpr double least_head_weight = 31;
 
 /// What later layers need to know about a tensor's integers.
@@ -83,8 +84,20 @@ class Quantiser {
         return layer;
     }
 
-    /// Does the head read this layer (through poolings)?
-    bool last_square(const plan::Layer& layer) const { return layer.output_level() == levels_.back(); }
+    /// Does the head, and nothing else, read this layer (through poolings)?
+    bool last_square(std::size_t index) const {
+        bool read_by_head = false;
+        for (std::size_t i = index + 1; i < network_.layers.size(); ++i) {
+            const auto& operands = network_.layers[i].operands;
+            if (std::none_of(operands.begin(), operands.end(),
+                             [&](const RealOperand& operand) { return operand.source == static_cast<int>(index); }))
+                continue;
+            const Finish finish = network_.layers[i].finish;
+            if (finish == Finish::square || (finish == Finish::none && !last_square(i))) return false;
+            read_by_head = true;
+        }
+        return read_by_head;
+    }
 
     /// Weight k of the operand divided by its source's scale: real output units per unit of the integer read.
     double unscaled(const RealOperand& operand, std::size_t k) const {
@@ -96,7 +109,7 @@ class Quantiser {
         plan::Layer layer = start(index);
         const double prime = plan_.parameters.chain[static_cast<std::size_t>(layer.rescale_limb())];
         const double log_scale =
-            last_square(layer) ? std::min(options_.log_scale, options_.last_log_scale) : options_.log_scale;
+            last_square(index) ? std::min(options_.log_scale, options_.last_log_scale) : options_.log_scale;
         const auto channels = static_cast<std::size_t>(real.out_channels);
         const std::vector<double>& mean_square = statistics_.layers[index].mean_square;
         std::vector<double> factor(channels);
@@ -237,7 +250,8 @@ class Quantiser {
         for (int i = 0; i < layer.output_level(); ++i) modulus *= plan_.parameters.chain[static_cast<std::size_t>(i)];
         const double score = *std::max_element(statistics_.largest_score.begin(), statistics_.largest_score.end());
         const double fits = modulus / 2 / std::exp2(options_.head_headroom_bits) / std::max(score, 1e-9);
-        const double factor = std::min({most_head_weight / largest, room, std::max(fits, least_head_weight / largest)});
+        const double least = least_head_weight / std::sqrt(static_cast<double>(real.operands.size()));
+        const double factor = std::min({most_head_weight / largest, room, std::max(fits, least / largest)});
         const std::vector<double> factors(static_cast<std::size_t>(real.out_channels), factor);
         layer.output_scale = factors;
         round_weights(real, factors, nullptr, layer);

@@ -22,4 +22,8 @@ std::vector<std::uint32_t> ntt_primes_below(std::uint32_t bound, int log_degree,
 /// Throws Error(range) if there are fewer below 2^30.
 std::vector<std::uint32_t> ntt_primes_above(std::uint32_t bound, int log_degree, int count);
 
+/// The `count` primes below 2^30 that are 1 mod 4N and differ from `size` by the smallest factors, nearest first.
+/// Throws Error(range) if there are fewer.
+std::vector<std::uint32_t> ntt_primes_near(std::uint32_t size, int log_degree, int count);
+
 }  // namespace obscura::ring

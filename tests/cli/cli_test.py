@@ -79,6 +79,13 @@ class CommandLine(unittest.TestCase):
         self.expect(3, "missing.plan: cannot open", "explain", "missing.plan")
         self.expect(3, "missing", "compile", NETWORK, "-o", "p", "--calibrate", "missing")
 
+    def test_ensembles_and_weight_bits_that_cannot_be(self):
+        write_npy(self.folder / "x.npy", (2, 8, 8, 2), bytes(256))
+        ensemble = ["compile", NETWORK, DATA / "tiny-pool.onnx", "-o", "p", "--calibrate", "x.npy"]
+        self.expect(2, "the members of an ensemble read one image", *ensemble)
+        for bits in ["1", "21", "few", "-3"]:
+            self.expect(2, "--weight-bits", "compile", NETWORK, "-o", "p", "--calibrate", "x.npy", "--weight-bits", bits)
+
     def test_foreign_files_are_status_4(self):
         (self.folder / "text.plan").write_text("this is text and certainly not a plan" * 9)
         self.expect(4, "not an Obscura file", "explain", "text.plan")

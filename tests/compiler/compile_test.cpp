@@ -39,7 +39,8 @@ plan::Plan toy_plan(const char* model, int channels, const CompileOptions& optio
 }
 
 TEST(Compile, IntegersFollowTheNetwork) {
-    for (const auto& [name, channels] : {std::pair{"tiny-resnet", 2}, std::pair{"tiny-pool", 1}}) {
+    for (const auto& [name, channels] :
+         {std::pair{"tiny-resnet", 2}, std::pair{"tiny-pool", 1}, std::pair{"tiny-ensemble", 2}}) {
         const auto want = expected(name);
         const plan::Plan plan = toy_plan(name, channels, toy_options());
         const io::Images images = testing::images(want, 8, 8, channels);
@@ -206,6 +207,87 @@ TEST(ParameterChoice, TakesTheSmallestSecureDegree) {
     EXPECT_EQ(choose_parameters(limbs(33), 32, {}).log_degree, 16);
     EXPECT_GE(choose_parameters(limbs(3), 1 << 14, {}).log_degree, 14) << "room for every tile";
     expect_error(ErrorCode::security, "do not fit", [&] { choose_parameters(limbs(120), 32, {}); });
+}
+
+/// Fewer bits of weight, smaller primes: 27 limbs fit a ring that those of 30 bits do not.
+TEST(ParameterChoice, FewerWeightBitsMakeSmallerPrimes) {
+    const auto limbs = [](int count) { return Levels{{}, {}, std::vector<bool>(static_cast<std::size_t>(count))}; };
+    CompileOptions options;
+    const double full = ckks::Parameters(choose_parameters(limbs(21), 32, options)).log2_qp();
+    double last = full;
+    for (const int bits : {7, 6, 5, 4}) {
+        options.weight_bits = bits;
+        const auto literal = choose_parameters(limbs(21), 32, options);
+        for (std::size_t i = 0; i < literal.chain.size(); ++i) {
+            const double wanted = i < 2 ? 30 : i == 2 ? 23.5 + bits : 22 + bits;
+            EXPECT_NEAR(std::log2(literal.chain[i]), std::min(30.0, wanted), 0.5) << bits << " bits, prime " << i;
+        }
+        const ckks::Parameters parameters(literal);
+        EXPECT_EQ(parameters.security_bits(), 128);
+        EXPECT_EQ(literal.special.size(), 7U);
+        double special = 0;
+        double digit = 0;
+        for (const auto p : literal.special) special += std::log2(p);
+        for (std::size_t i = 0; i < 7; ++i) digit += std::log2(literal.chain[i]);
+        EXPECT_GE(special, digit) << "P is as large as the first digit";
+        EXPECT_LT(special, digit + 7);
+        EXPECT_LT(parameters.log2_qp(), last - 18) << "a bit for each of 18 primes at least";
+        last = parameters.log2_qp();
+    }
+    options.weight_bits = 20;
+    EXPECT_NEAR(ckks::Parameters(choose_parameters(limbs(21), 32, options)).log2_qp(), full, 1e-9);
+    EXPECT_EQ(choose_parameters(limbs(27), 32, {}).log_degree, 16);
+    options.weight_bits = 4;
+    EXPECT_EQ(choose_parameters(limbs(27), 32, options).log_degree, 15);
+}
+
+TEST(Compile, FewerWeightBitsMakeSmallerWeights) {
+    CompileOptions options = toy_options();
+    options.merge_tiles = false;
+    const auto largest = [](const plan::Plan& plan) {
+        int result = 0;
+        for (const plan::Operand& operand : plan.layers[1].operands)
+            for (const auto weight : operand.weights) result = std::max(result, std::abs(static_cast<int>(weight)));
+        return result;
+    };
+    const plan::Plan full = toy_plan("tiny-resnet", 2, options);
+    options.weight_bits = 5;
+    const plan::Plan few = toy_plan("tiny-resnet", 2, options);
+    EXPECT_NEAR(largest(full) / 8.0, largest(few), 0.2 * largest(few) + 1);
+    EXPECT_NEAR(std::log2(few.layers[1].rms), std::log2(full.layers[1].rms), 0.2) << "values keep their scale";
+    EXPECT_EQ(few.layers.back().level, 2);
+    const Explanation explanation = explain(few);
+    EXPECT_NEAR(explanation.modulus.weight_bits, 5, 0.3);
+    EXPECT_NEAR(explanation.modulus.full_log2_qp, explain(full).log2_qp, 1e-9);
+    EXPECT_LT(explanation.log2_qp, explanation.modulus.full_log2_qp - 12);
+    EXPECT_NE(to_text(explanation).find("bits saved"), std::string::npos);
+    EXPECT_EQ(to_text(explain(full)).find("bits saved"), std::string::npos);
+}
+
+/// Few images, so that one changed class is too many: the fewest bits keep all of them.
+TEST(Compile, FewestWeightBitsKeepTheClasses) {
+    CompileOptions options = toy_options();
+    options.weight_bits = fewest_weight_bits;
+    const plan::Plan plan = toy_plan("tiny-resnet", 2, options);
+    const io::Images images = testing::images(expected("tiny-resnet"), 8, 8, 2);
+    ThreadPool pool(1);
+    const auto classes = [&](const plan::RealNetwork& network) {
+        return plan::best_classes(plan::PlainNetwork(network).scores(images, pool), 3);
+    };
+    plan::RealNetwork exact = import_network(model_path("tiny-resnet"));
+    normalise_input(exact, images);
+    EXPECT_EQ(classes(plan::real_network(plan)), classes(exact));
+    const double bits = explain(plan).modulus.weight_bits;
+    EXPECT_LT(bits, 7.5);
+    options.weight_bits = static_cast<int>(std::lround(bits)) - 1;
+    if (options.weight_bits < 2) return;
+    bool kept = false;
+    try {
+        kept = classes(plan::real_network(toy_plan("tiny-resnet", 2, options))) == classes(exact);
+    } catch (const Error& error) {
+        EXPECT_EQ(error.code(), ErrorCode::range) << error.what();
+    }
+    EXPECT_FALSE(kept) << "one bit less would have done";
 }
 
 TEST(Calibration, RolledImagesMoveByRows) {

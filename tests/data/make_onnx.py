@@ -62,6 +62,20 @@ class Model:
         variance = np.abs(self.normal(channels)) * 0.2 + 0.8
         return self.node("BatchNormalization", x, *map(self.constant, (scale, bias, mean, variance)), epsilon=1e-5)
 
+    def activation(self, x: str, channels: int) -> str:
+        """Two normalisations, of x and of its square, added up."""
+        return self.node("Add", self.batch_norm(x, channels), self.batch_norm(self.node("Mul", x, x), channels))
+
+    def block(self, x: str, inputs: int, outputs: int, stride: int) -> str:
+        branch = self.activation(self.conv(self.raster_pad(x), inputs, outputs, 3, stride), outputs)
+        branch = self.batch_norm(self.conv(self.raster_pad(branch), outputs, outputs, 3), outputs)
+        skip = x if stride == 1 else self.batch_norm(self.conv(x, inputs, outputs, 1, stride), outputs)
+        return self.activation(self.node("Add", branch, skip), outputs)
+
+    def classifier(self, x: str, inputs: int, classes: int) -> str:
+        x = self.node("Flatten", self.node("GlobalAveragePool", x), axis=1)
+        return self.node("Gemm", x, self.constant(self.normal(classes, inputs)), self.constant(self.normal(classes)), transB=1)
+
     def normalised(self, x: str) -> str:
         return self.node("Div", self.node("Sub", x, self.constant([120.0])), self.constant(np.full((1, self.channels, 1, 1), 60.0)))
 
@@ -80,23 +94,22 @@ class Model:
 
 
 def tiny_resnet() -> dict:
-    """A stem, a block with an identity shortcut and a strided one; activations as two normalisations added up."""
+    """A stem, a block with an identity shortcut and a strided one."""
     m = Model(1, channels=2, size=8)
+    x = m.activation(m.conv(m.raster_pad(m.normalised("image")), 2, 4, 3), 4)
+    x = m.block(m.block(x, 4, 4, 1), 4, 6, 2)
+    return m.save("tiny-resnet", m.classifier(x, 6, 3), 3)
 
-    def activation(x: str, channels: int) -> str:
-        return m.node("Add", m.batch_norm(x, channels), m.batch_norm(m.node("Mul", x, x), channels))
 
-    def block(x: str, inputs: int, outputs: int, stride: int) -> str:
-        branch = activation(m.conv(m.raster_pad(x), inputs, outputs, 3, stride), outputs)
-        branch = m.batch_norm(m.conv(m.raster_pad(branch), outputs, outputs, 3), outputs)
-        skip = x if stride == 1 else m.batch_norm(m.conv(x, inputs, outputs, 1, stride), outputs)
-        return activation(m.node("Add", branch, skip), outputs)
-
-    x = activation(m.conv(m.raster_pad(m.normalised("image")), 2, 4, 3), 4)
-    x = block(block(x, 4, 4, 1), 4, 6, 2)
-    x = m.node("Flatten", m.node("GlobalAveragePool", x), axis=1)
-    x = m.node("Gemm", x, m.constant(m.normal(3, 6)), m.constant(m.normal(3)), transB=1)
-    return m.save("tiny-resnet", x, 3)
+def tiny_ensemble() -> dict:
+    """Three networks on one image, of different widths; their nodes alternate, the mean is that of the scores."""
+    m = Model(5, channels=2, size=8)
+    widths = 3, 4, 2
+    members = [m.activation(m.conv(m.raster_pad(m.normalised("image")), 2, width, 3), width) for width in widths]
+    members = [m.block(x, width, width + 2, 2) for x, width in zip(members, widths)]
+    first, second, third = (m.classifier(x, width + 2, 3) for x, width in zip(members, widths))
+    mean = m.node("Mul", m.node("Add", m.node("Add", first, second), third), m.constant([1 / 3]))
+    return m.save("tiny-ensemble", mean, 3)
 
 
 def tiny_pool() -> dict:
@@ -160,6 +173,12 @@ def broken():
 
 
 if __name__ == "__main__":
-    expected = {"tiny-resnet": tiny_resnet(), "tiny-pool": tiny_pool(), "tiny-zeros": tiny_zeros(), "tiny-same": tiny_same()}
+    expected = {
+        "tiny-resnet": tiny_resnet(),
+        "tiny-pool": tiny_pool(),
+        "tiny-zeros": tiny_zeros(),
+        "tiny-same": tiny_same(),
+        "tiny-ensemble": tiny_ensemble(),
+    }
     (HERE / "expected.json").write_text(json.dumps(expected) + "\n")
     broken()

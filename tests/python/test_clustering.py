@@ -54,6 +54,10 @@ def test_fine_tuning_keeps_the_clusters_and_exports_them(coloured_images, tmp_pa
     weights = [numpy_helper.to_array(t) for t in onnx.load(tmp_path / "net.onnx").graph.initializer if t.name.endswith("weight") and "head" not in t.name]
     parts = {"model": [np.concatenate([w.ravel() for w in weights])], "layer": weights, "slice": [w[..., x] for w in weights for x in range(w.shape[-1])]}[per]
     assert weights and all(len(np.unique(part)) <= COUNT for part in parts)
+    properties = {p.key: p.value for p in onnx.load(tmp_path / "net.onnx").metadata_props}
+    assert int(properties["clusters"]) == (3 * COUNT if per == "slice" else COUNT)
+    assert main(["export", str(start), "--side", str(SIDE), "--out", str(tmp_path / "start.onnx")]) == 0
+    assert "clusters" not in {p.key for p in onnx.load(tmp_path / "start.onnx").metadata_props}
 
 
 def test_bad_counts_are_refused():

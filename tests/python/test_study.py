@@ -21,7 +21,7 @@ echo "$@" >> {log}
 for last; do true; done
 case "$*" in
   *"--log-scale 24"*) echo "values leave the range" >&2; exit 7;;
-  compile*) while [ "$1" != "-o" ]; do shift; done; touch "$2";;
+  compile*) while [ "$1" != "-o" ]; do shift; done; touch "$2"; echo '{{"log2_qp": 612.4}}' > "$last";;
   simulate*) echo '{{"accuracy_plain": 0.75, "accuracy_simulated": 0.5}}' > "$last";;
 esac
 """
@@ -48,11 +48,12 @@ def test_many_bits_change_nothing_and_few_do(network, coloured_images):
 def test_rounded_rows_are_integers_and_their_excess_is_told():
     torch.manual_seed(0)
     rows, means = [torch.randn(4, 3, 3, 3), torch.randn(4)], [torch.tensor([1.0, 4.0, 0.5]), torch.tensor([2.0, 1.0, 1.0, 3.0])]
-    rounded, excess = round_rows(4)(rows, means)
+    rms = torch.tensor([1.0, 4.0, 0.5, 2.0])
+    rounded, excess = round_rows(4)(rows, means, rms)
     sized = [rounded[0] * means[0].view(1, -1, 1, 1), rounded[1] * means[1]]
     for channel in range(4):
         values = torch.cat([part[channel].reshape(-1) for part in sized])
-        step = values.abs().max() / 7
+        step = rms[channel] / 16
         torch.testing.assert_close(values / step, (values / step).round(), rtol=0, atol=1e-4)
     expected = ((rounded[0] - rows[0]) * means[0].view(1, -1, 1, 1)).sum((1, 2, 3)) + (rounded[1] - rows[1]) * means[1]
     torch.testing.assert_close(excess, expected)
@@ -82,9 +83,9 @@ def test_study_writes_table_and_plot(network, coloured_images, tmp_path, capsys)
     assert main([*study, "--program", str(program)]) == 1 and "--program and --model" in capsys.readouterr().err
     assert main([*study, "--program", str(program), "--model", "net.onnx"]) == 0
     table = (tmp_path / "study.md").read_text()
-    assert "30 images" in table and "75.00 | 50.00" in table and "does not fit | does not fit" in table
-    assert (tmp_path / "study.svg").read_text().count("<polyline") == 5
-    assert "--log-scale 18" in log.read_text()
+    assert "30 images" in table and "75.00 | 50.00 | 612 |" in table and "does not fit | does not fit" in table
+    assert (tmp_path / "study.svg").read_text().count("<polyline") == 6
+    assert "--log-scale 18" in log.read_text() and "--weight-bits 4" in log.read_text()
     program.write_text("#!/bin/sh\necho no such option >&2; exit 2\n")
     assert main([*study, "--program", str(program), "--model", "net.onnx"]) == 1 and "status 2: no such option" in capsys.readouterr().err
     assert main([*study, "--program", str(tmp_path / "nowhere"), "--model", "net.onnx"]) == 1 and "cannot be run" in capsys.readouterr().err

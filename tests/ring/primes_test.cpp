@@ -38,6 +38,22 @@ TEST(Primes, LargestFirstAndOneModuloFourN) {
     }
 }
 
+TEST(Primes, NearestBySize) {
+    for (const int log_degree : {10, 15, 17})
+        for (const u32 size : {1u << 24, (1u << 26) + 12345, (1u << 30) - 1}) {
+            const auto primes = ntt_primes_near(size, log_degree, 12);
+            ASSERT_EQ(primes.size(), 12u);
+            const auto ratio = [&](u32 q) { return q > size ? double(q) / size : double(size) / q; };
+            for (std::size_t i = 1; i < primes.size(); ++i) EXPECT_LE(ratio(primes[i - 1]), ratio(primes[i]));
+            // none that is nearer was left out
+            const std::uint64_t step = std::uint64_t{4} << log_degree;
+            int nearer = 0;
+            for (std::uint64_t q = step + 1; q < std::uint64_t{1} << prime_bits; q += step)
+                nearer += ratio(static_cast<u32>(q)) < ratio(primes.back()) && is_prime(q) ? 1 : 0;
+            EXPECT_EQ(nearer, 11) << size << ", N = 2^" << log_degree;
+        }
+}
+
 TEST(Primes, TooManyIsAnError) {
     try {
         ntt_primes(17, 4000);
@@ -45,6 +61,7 @@ TEST(Primes, TooManyIsAnError) {
     } catch (const Error& e) {
         EXPECT_EQ(e.code(), ErrorCode::range);
     }
+    EXPECT_THROW(ntt_primes_near(1u << 20, 17, 4000), Error);
 }
 
 TEST(Modular, ConstantsOfAModulus) {

@@ -35,7 +35,8 @@ class StopAfter : public Silent {
 
 struct Deployment {
     explicit Deployment(const ToyShape& shape, int images, unsigned seed = 1)
-        : plan(toy_plan(shape, seed)), pictures(random_images(plan, images, 2)) {
+        : Deployment(toy_plan(shape, seed), images) {}
+    Deployment(plan::Plan of_plan, int images) : plan(std::move(of_plan)), pictures(random_images(plan, images, 2)) {
         Silent silent;
         runtime::generate_keys(plan, secret(), evaluation(), false, silent);
         runtime::encrypt(plan, secret(), pictures, request(), 1, silent);
