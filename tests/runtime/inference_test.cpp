@@ -179,7 +179,8 @@ TEST(MemoryBudget, IsKeptAtRunTimeOrRefusedWithTheLeast) {
 
 INSTANTIATE_TEST_SUITE_P(Shapes, Memory,
                          ::testing::Values(ToyShape{10, 8, 2, 8, 3, true}, ToyShape{10, 8, 2, 4, 2, false},
-                                           ToyShape{10, 8, 3, 16, 3, true}));
+                                           ToyShape{10, 8, 3, 16, 3, true},
+                                           ToyShape{10, 8, 2, 8, 3, true, true, true}));  // zero padding, merged
 
 }  // namespace
 }  // namespace obscura::test
