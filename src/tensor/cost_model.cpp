@@ -67,7 +67,8 @@ class Counter {
             const int level = plan_.layers[map - 1].output_level();
             work.relinearise += channels * (digits(level) + 1) * (level + special_);
         }
-        work.rotate += channels * (rotated ? digits(layer.level) * limbs : layer.level);
+        // storing c0 and digits in parts takes about as long as another transform a limb
+        work.rotate += channels * (rotated ? (digits(layer.level) + 1) * limbs : layer.level);
         const auto rotations = static_cast<double>(shifts.size() - shifts.count(0));
         work.key_products += rotations * channels * digits(layer.level) * 2 * limbs * degree_;
         work.words += static_cast<double>(shifts.size()) * channels * 2 * limbs * degree_;

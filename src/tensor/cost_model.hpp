@@ -13,9 +13,9 @@ namespace obscura::tensor {
 struct MachineRates {
     double transform_seconds = 115e-6;  ///< one transform of a limb at N = 2^15, with the conversions that go with it
     double square_seconds = 172e-6;     ///< the same while squaring and relinearising, with the products
-    double product_rate = 20e9;         ///< multiply-adds of residues a second in the integer matrix product
-    double key_product_rate = 1.4e9;    ///< multiply-adds a second in the products with rotation keys
-    double pack_rate = 0.95e9;          ///< words a second: rows packed for the product, masked sums
+    double product_rate = 27e9;         ///< multiply-adds of residues a second in the integer matrix product
+    double key_product_rate = 1.9e9;    ///< multiply-adds a second in the products with rotation keys
+    double pack_rate = 1.3e9;           ///< words a second: rows packed for the product, masked sums
     int threads = 2;
 };
 
