@@ -80,7 +80,8 @@ plan::Plan with_fewest_bits(const plan::RealNetwork& network, const io::Images& 
         int same = 0;
         for (std::size_t i = 0; i < exact.size(); ++i) same += found[i] == exact[i] ? 1 : 0;
         record_peaks(plan, images, pool);
-        if (same < least_agreement * images.count || plan.calibration_headroom_bits < options.min_headroom_bits) break;
+        if (same < least_agreement * images.count || plan.calibration_headroom_bits < std::log2(options.min_headroom))
+            break;
         best = std::move(plan);
     }
     return best;
