@@ -31,9 +31,7 @@ double headroom_bits(const plan::Plan& plan, const plan::Layer& layer) {
 
 std::vector<io::Images> tile_images(const plan::Plan& plan, const io::Images& images) {
     int gap = 1;
-    const auto layouts = plan::layouts(plan);
-    for (std::size_t i = 0; i < plan.layers.size(); ++i)  // masks leave nothing in idle tiles
-        if (!plan.layers[i].masked) gap = std::max(gap, layouts[i + 1].gap);
+    for (const plan::Layout& layout : plan::layouts(plan)) gap = std::max(gap, layout.gap);
     // Moving by one tile moves an image by a run; a layout with a gap exists only where a run is one row or more.
     const int rows = std::max(1, plan.run_length / plan.input.width);
     std::vector<io::Images> result{images};

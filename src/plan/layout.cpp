@@ -83,12 +83,6 @@ int densest_run(const Layout& source, int stride) {
     return std::max(1, source.pixels() / (stride * stride) / source.tiles);
 }
 
-std::vector<bool> pixel_tiles(const Layout& layout) {
-    std::vector<bool> result(static_cast<std::size_t>(layout.tiles), false);
-    for (int tile = 0; tile < layout.tiles; tile += layout.gap) result[static_cast<std::size_t>(tile)] = true;
-    return result;
-}
-
 std::vector<Phase> phases(const Layout& source, const Layout& output, int stride, int output_column) {
     assert(output_column >= 0 && output_column < output.run);
     std::vector<Phase> result;
@@ -100,7 +94,9 @@ std::vector<Phase> phases(const Layout& source, const Layout& output, int stride
         auto phase = std::find_if(result.begin(), result.end(), [&](const Phase& p) { return p.centre == position; });
         if (phase == result.end())
             phase = result.insert(phase, {position, std::vector<bool>(static_cast<std::size_t>(source.tiles), false)});
-        phase->tiles[static_cast<std::size_t>(tile)] = true;
+        // Idle tiles go with the tile before them, and so compute the network on images shifted by some pixels. Left
+        // empty they would compute it on nothing, which no calibration covers: values can explode, and spoil the batch.
+        for (int idle = 0; idle < output.gap; ++idle) phase->tiles[static_cast<std::size_t>(tile + idle)] = true;
     }
     return result;
 }
@@ -116,8 +112,9 @@ std::vector<bool> inside_tiles(const Layout& output, Tap tap, int stride, int ou
     std::vector<bool> result(static_cast<std::size_t>(output.tiles), false);
     for (int i = 0; i < output.valid_tiles(); ++i) {
         const int pixel = i * output.run + output_column;
-        result[static_cast<std::size_t>(i * output.gap)] =
+        const bool inside =
             is_inside(tap, stride, pixel / output.width, pixel % output.width, output.height, output.width);
+        for (int idle = 0; idle < output.gap; ++idle) result[static_cast<std::size_t>(i * output.gap + idle)] = inside;
     }
     return result;
 }
@@ -142,7 +139,7 @@ std::vector<Read> reads(const Layout& source, const Layout& output, const Operan
 }
 
 bool needs_masks(const Layer& layer, const std::vector<Layout>& sources, const Layout& output) {
-    const std::vector<bool> all = pixel_tiles(output), none(all.size(), false);
+    const std::vector<bool> all(static_cast<std::size_t>(output.tiles), true), none(all.size(), false);
     for (int column = 0; column < output.columns(); ++column) {
         for (std::size_t o = 0; o < layer.operands.size(); ++o)
             for (const Read& read : reads(sources[o], output, layer.operands[o], column))

@@ -46,9 +46,6 @@ Layout merged(const Layout& source, int stride, int run);
 /// The run length that leaves no tile idle after a stride, or has a tile a pixel.
 int densest_run(const Layout& source, int stride);
 
-/// Tiles that hold pixels of the image, [tiles].
-std::vector<bool> pixel_tiles(const Layout& layout);
-
 /// A source ciphertext and its rotation. Slot j of what is needed is slot j + tile_shift*batch (cyclic) of `column`.
 struct SourcePosition {
     int column = 0;
@@ -60,7 +57,7 @@ struct SourcePosition {
 /// does not merge has one phase a column, a merging one several, each with its own mask.
 struct Phase {
     SourcePosition centre;
-    std::vector<bool> tiles;  ///< [tiles] those that take this phase; idle tiles take none
+    std::vector<bool> tiles;  ///< [tiles] those that take this phase; idle tiles go with the tile before them
 };
 
 /// Phases of an output column, by increasing first tile. `output` is strided(source, stride) or merged(...).
@@ -69,7 +66,8 @@ std::vector<Phase> phases(const Layout& source, const Layout& output, int stride
 /// Where the pixels at offset `tap` from those at `centre` are.
 SourcePosition neighbour(const Layout& source, SourcePosition centre, Tap tap);
 
-/// Tiles of an output column whose pixel at a tap is inside of the source image, [tiles]; idle tiles never are.
+/// Tiles of an output column whose pixel at a tap is inside of the source image, [tiles]; idle tiles go with the
+/// tile before them.
 std::vector<bool> inside_tiles(const Layout& output, Tap tap, int stride, int output_column);
 
 /// What an output column takes from a source for one tap: a rotated ciphertext, by some of the tiles.

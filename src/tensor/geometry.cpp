@@ -49,7 +49,7 @@ Geometry make_geometry(const plan::Layer& layer, const std::vector<plan::Layout>
     Geometry geometry;
     geometry.terms.resize(static_cast<std::size_t>(output.columns()));
     geometry.output_columns.resize(geometry.terms.size());
-    const Tiles all = plan::pixel_tiles(output);
+    const Tiles all(static_cast<std::size_t>(output.tiles), true);
     for (int d = 0; d < output.columns(); ++d) {
         auto& terms = geometry.terms[static_cast<std::size_t>(d)];
         auto& column = geometry.output_columns[static_cast<std::size_t>(d)];
