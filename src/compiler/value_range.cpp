@@ -35,7 +35,8 @@ std::vector<io::Images> tile_images(const plan::Plan& plan, const io::Images& im
     // Moving by one tile moves an image by a run; a layout with a gap exists only where a run is one row or more.
     const int rows = std::max(1, plan.run_length / plan.input.width);
     std::vector<io::Images> result{images};
-    for (int tile = 1; tile < gap; ++tile) result.push_back(rolled(images, tile * rows));
+    // A roll by the whole height is none.
+    for (int tile = 1; tile < gap && tile * rows < images.height; ++tile) result.push_back(rolled(images, tile * rows));
     return result;
 }
 
