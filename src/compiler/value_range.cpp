@@ -32,7 +32,8 @@ double headroom_bits(const plan::Plan& plan, const plan::Layer& layer) {
 std::vector<io::Images> tile_images(const plan::Plan& plan, const io::Images& images) {
     int gap = 1;
     for (const plan::Layout& layout : plan::layouts(plan)) gap = std::max(gap, layout.gap);
-    // Moving by one tile moves an image by a run; a layout with a gap exists only where a run is one row or more.
+    // Idle tiles compute moved images: by whole rows where a run is a row or more. Shorter runs move them by pixels,
+    // for which rows stand in.
     const int rows = std::max(1, plan.run_length / plan.input.width);
     std::vector<io::Images> result{images};
     // A roll by the whole height is none.

@@ -12,7 +12,7 @@ namespace {
 
 /// Packed rows of a piece should stay in the second-level cache.
 constexpr std::size_t panel_bytes = std::size_t{336} << 10;
-/// Unless rotations pick single words: then longer pieces use more of each cache line (10% of a run of short tiles).
+/// Unless rotations move fewer than smallest_direct_part words together (fewer images a tile than that).
 constexpr std::size_t scattered_panel_bytes = std::size_t{1} << 20;
 constexpr std::size_t smallest_piece = 16;
 /// Words of a part of raised digits: long enough for reading in long runs, and no longer than a piece needs.
