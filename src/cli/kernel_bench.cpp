@@ -6,6 +6,7 @@
 #include <functional>
 #include <random>
 
+#include "base/aligned.hpp"
 #include "base/error.hpp"
 #include "ckks/switch_timing.hpp"
 #include "cli/terminal.hpp"
@@ -131,20 +132,12 @@ void Bench::matrix_product() {
     constexpr int outputs = 16;
     constexpr std::size_t count = 256;
     const ring::Modulus m = ring::make_modulus(ring::ntt_primes(log_degree, 1)[0]);
-    std::vector<Limb> packed;
-    std::vector<ring::Panel> panels;
+    AlignedWords packed(rows * count);
+    const ring::Panel panel{packed.data(), rows / 2};
     const Limb a = random_limb(pool_, m.q, random_);
     const Limb b = random_limb(pool_, m.q, random_);
-    constexpr int pairs_a_limb = degree / (2 * count);
-    for (int pair = 0; pair < rows / 2; ++pair) {
-        const int place = pair % pairs_a_limb;
-        if (place == 0) {
-            packed.push_back(pool_.take());
-            panels.push_back({packed.back().get(), 0});
-        }
-        kernels_.pack_pair(a.get(), b.get(), packed.back().get() + static_cast<std::size_t>(place) * 2 * count, count);
-        ++panels.back().pairs;
-    }
+    for (int pair = 0; pair < panel.pairs; ++pair)
+        kernels_.pack_pair(a.get(), b.get(), {packed.data(), panel.pairs, pair}, count);
     std::vector<u32> weights(outputs * rows / 2);
     for (u32& w : weights) w = (random_() & 0xff) | (random_() & 0xff) << 16;
     std::vector<Limb> out;
@@ -154,8 +147,7 @@ void Bench::matrix_product() {
         outs.push_back(out.back().get());
     }
     time("matrix product, 144 rows to 16", static_cast<double>(rows * outputs) * count, "multiply-adds/s", [&] {
-        kernels_.matrix_product(m, panels.data(), static_cast<int>(panels.size()), weights.data(), outputs, outs.data(),
-                                count);
+        kernels_.matrix_product(m, &panel, 1, weights.data(), outputs, outs.data(), count);
     });
 }
 

@@ -1,6 +1,7 @@
 #include "ring/kernel_timing.hpp"
 
 #include <algorithm>
+#include <array>
 #include <chrono>
 #include <cstdlib>
 #include <memory>
@@ -100,7 +101,23 @@ void inner_product_job(const Kernels& k, const Workload& w) {
 
 void pack_job(const Kernels& k, const Workload& w) {
     for (std::size_t at = 0; at < w.degree; at += w.chunk)
-        k.pack_pair(w.row(0) + at, w.row(1) + at, w.row(2) + 2 * (at % (w.degree / 2)), w.chunk);
+        k.pack_pair(w.row(0) + at, w.row(1) + at, {w.row(2) + 2 * (at % (w.degree / 2)), 1, 0}, w.chunk);
+}
+
+void switch_job(const Kernels& k, const Workload& w) {
+    for (std::size_t at = 0; at < w.degree; at += w.chunk) {
+        const u32 *key0[digits], *key1[digits];
+        std::array<SwitchedRow, 2> rows;
+        for (int j = 0; j < digits; ++j) {
+            for (std::size_t i = 0; i < 2; ++i)
+                rows[i].digits[static_cast<std::size_t>(j)] = w.row(2 * j + static_cast<int>(i)) + at;
+            key0[j] = w.row(2 * digits + j) + at;
+            key1[j] = w.row(3 * digits + j) + at;
+        }
+        for (std::size_t i = 0; i < 2; ++i) rows[i].c0 = w.row(4 * digits + static_cast<int>(i)) + at;
+        u32* const panel = w.row(4 * digits + 2);
+        k.switch_pair(w.tables.back().modulus, rows, key0, key1, digits, {panel, 2, 0}, {panel, 2, 1}, w.chunk);
+    }
 }
 
 void product_job(const Kernels& k, const Workload& w, const ProductShape& shape, std::size_t first_weight) {
@@ -125,6 +142,7 @@ void add_jobs(const Kernels& k, const SharedWorkload& w, std::vector<KernelJob>&
     add("square", n, "words", [&k, w] {
         k.square(w->tables.back().modulus, w->row(1), w->row(2), w->row(3), w->row(4), w->row(5), w->degree);
     });
+    add("switch_pair 3", n * 4 * digits, "multiply-adds", [&k, w] { switch_job(k, *w); });
     add("pack_pair", 2 * n, "words", [&k, w] { pack_job(k, *w); });
     add("subtract_scale", n, "words", [&k, w] {
         k.subtract_scale(w->tables.back().modulus, make_factor(12345, w->tables.back().modulus.q), 7, w->row(1),

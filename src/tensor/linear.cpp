@@ -194,7 +194,11 @@ void LinearEngine::raise_digits(Block& block, const std::vector<int>& targets) {
         const int channels = block.channels(column);
         const std::size_t rows = static_cast<std::size_t>(channels) * column.rows(digits);
         column.raised.clear();
-        for (std::size_t k = 0; k < targets.size(); ++k) column.raised.emplace_back(pool_, rows, block.part_log);
+        column.has_c0.clear();
+        for (const int t : targets) {
+            column.raised.emplace_back(pool_, rows, block.part_log);
+            column.has_c0.push_back(block.operand(column, 0).extended0[static_cast<std::size_t>(t)] != nullptr);
+        }
         for (int channel = 0; channel < channels; channel += together) tasks.push_back({&column, channel});
     }
     threads_.parallel_for(static_cast<std::int64_t>(tasks.size()), [&](std::int64_t i, int worker) {
@@ -228,6 +232,7 @@ void LinearEngine::raise_channels(Block& block, Column& column, int first, int l
         for (std::size_t c = 0; c < count; ++c) {
             const auto& operand = block.operand(column, first + static_cast<int>(c));
             rows.push_back(operand.extended0[static_cast<std::size_t>(t)]);
+            assert((rows.back() != nullptr) == column.has_c0[k]);
             for (std::size_t d = 0; d < digits; ++d) {
                 const bool own = t < block.level && static_cast<int>(d) == t / digit_limbs;
                 u32* row = out[c][d * targets.size() + k];

@@ -16,7 +16,7 @@ namespace obscura::tensor {
 struct LinearEngine::PieceScratch {
     AlignedWords panels[2];  ///< packed rows of c0 and c1
     AlignedWords rows;       ///< [4][piece] two rows of c0, two of c1
-    AlignedWords gathered;   ///< [digits + 1][piece]
+    AlignedWords gathered;   ///< [2][digits + 1][piece] a pair of channels
     AlignedWords partial;    ///< [out_channels][piece] products to be added
 };
 
@@ -28,6 +28,7 @@ struct LinearEngine::Column {
     bool rotated = false;
     /// [target of the group], rows [channel][c0, then digits]; of the digits only the target's own if not rotated.
     std::vector<RaisedDigits> raised;
+    std::vector<bool> has_c0;  ///< [target of the group]: else c0 is zero there, and its rows hold nothing
 
     /// Rows a channel of raised digits has.
     std::size_t rows(std::size_t digits) const { return 1 + (rotated ? digits : 1); }

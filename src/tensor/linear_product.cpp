@@ -146,7 +146,7 @@ void LinearEngine::arrange(Block& block) {
         for (auto& panels : scratch.panels) panels = AlignedWords(block.room_pairs * 2 * block.piece);
         const std::size_t stride = std::max<std::size_t>(block.piece, 16);
         scratch.rows = AlignedWords(4 * stride);
-        scratch.gathered = AlignedWords((digits + 1) * stride);
+        scratch.gathered = AlignedWords(2 * (digits + 1) * stride);
         scratch.partial = AlignedWords(static_cast<std::size_t>(block.out_channels()) * stride);
         block.piece_scratch.push_back(std::move(scratch));
     }
@@ -253,51 +253,60 @@ void LinearEngine::pack_panel(const Block& block, const Panel& panel, std::size_
     const auto digits = static_cast<std::size_t>(context_.parameters().digits(block.level));
     const std::size_t own = limb / static_cast<std::size_t>(context_.parameters().digit_limbs());
     const std::size_t piece = block.piece, stride = std::max<std::size_t>(piece, 16);
-    const ring::Factor special_product = ring::make_factor(context_.special_product(t), m.q);
     const auto& column = block.columns[panel.column];
     const int channels = block.channels(column);
 
     const RaisedDigits& raised = column.raised[target];
-    const auto row = [&](int c) { return static_cast<std::size_t>(c) * column.rows(digits); };  // c0's; digits follow
+    const auto pairs = PackedWeights::pairs(channels);
+    const auto place = [&](std::size_t part, int c) {
+        return ring::PanelPair{scratch.panels[part].data() + panel.offset * 2 * piece, pairs, c / 2};
+    };
+    const auto first_row = [&](int c) { return static_cast<std::size_t>(c) * column.rows(digits); };  // c0's
+    const bool has_c0 = column.has_c0[target];
 
-    for (int c = 0; c < channels; c += 2) {
-        const u32* rows[2][2] = {};  // [c0 or c1][channel of the pair]
-        for (int i = 0; i < 2 && c + i < channels; ++i) {
-            const auto at = static_cast<std::size_t>(i);
-            const bool has_c0 = block.operand(column, c + i).extended0[limb] != nullptr;
-            u32* out0 = scratch.rows.data() + at * stride;
-            u32* out1 = scratch.rows.data() + (2 + at) * stride;
-            if (panel.shift == 0) {
-                rows[0][at] = has_c0 ? gather(raised, row(c + i), nullptr, begin, piece, out0) : nullptr;
-                if (is_chain) {
-                    const u32* c1 =
-                        gather(raised, row(c + i) + 1 + (column.rotated ? own : 0), nullptr, begin, piece, out1);
-                    k.scale(m, special_product, c1, out1, piece);
-                    rows[1][at] = out1;
-                }
-                continue;
+    if (panel.shift == 0) {
+        const ring::Factor special_product = ring::make_factor(context_.special_product(t), m.q);
+        for (int c = 0; c < channels; c += 2) {
+            const int count = std::min(2, channels - c);
+            const u32* rows[2][2] = {};  // [c0 or c1][channel of the pair]
+            for (int i = 0; i < count; ++i) {
+                const auto at = static_cast<std::size_t>(i);
+                u32* out0 = scratch.rows.data() + at * stride;
+                u32* out1 = scratch.rows.data() + (2 + at) * stride;
+                if (has_c0) rows[0][at] = gather(raised, first_row(c + i), nullptr, begin, piece, out0);
+                if (!is_chain) continue;
+                const std::size_t row = first_row(c + i) + 1 + (column.rotated ? own : 0);
+                k.scale(m, special_product, gather(raised, row, nullptr, begin, piece, out1), out1, piece);
+                rows[1][at] = out1;
             }
-            const auto& rotation = *panel.key;
-            std::array<const u32*, ring::max_inner_digits> d_ptr, b_ptr, a_ptr;
-            const auto moved = [&](std::size_t r) {
-                return gather(raised, row(c + i) + r, &rotation.automorphism, begin, piece,
-                              scratch.gathered.data() + r * stride);
-            };
-            for (std::size_t d = 0; d < digits; ++d) {
-                d_ptr[d] = moved(1 + d);
-                b_ptr[d] = rotation.key.b[d][limb] + begin;
-                a_ptr[d] = rotation.key.a[d][limb] + begin;
-            }
-            const u32* c0 = has_c0 ? moved(0) : nullptr;
-            k.inner_product(m, d_ptr.data(), b_ptr.data(), a_ptr.data(), static_cast<int>(digits), c0, nullptr, m.r,
-                            out0, out1, piece);
-            rows[0][at] = out0;
-            rows[1][at] = out1;
+            for (std::size_t part = 0; part < 2; ++part)
+                if (rows[part][0] != nullptr) k.pack_pair(rows[part][0], rows[part][1], place(part, c), piece);
         }
-        const std::size_t offset = (panel.offset + static_cast<std::size_t>(c / 2)) * 2 * piece;
-        for (std::size_t part = 0; part < 2; ++part)
-            if (rows[part][0] != nullptr)
-                k.pack_pair(rows[part][0], rows[part][1], scratch.panels[part].data() + offset, piece);
+        return;
+    }
+
+    const auto& rotation = *panel.key;
+    std::array<const u32*, ring::max_inner_digits> b_ptr, a_ptr;
+    for (std::size_t d = 0; d < digits; ++d) {
+        b_ptr[d] = rotation.key.b[d][limb] + begin;
+        a_ptr[d] = rotation.key.a[d][limb] + begin;
+    }
+    std::array<ring::SwitchedRow, 2> rows;
+    for (int c = 0; c < channels; c += 2) {
+        const int count = std::min(2, channels - c);
+        u32* room = scratch.gathered.data();
+        for (int i = 0; i < count; ++i) {
+            auto& row = rows[static_cast<std::size_t>(i)];
+            const auto moved = [&](std::size_t r) {
+                const u32* words = gather(raised, first_row(c + i) + r, &rotation.automorphism, begin, piece, room);
+                room += stride;
+                return words;
+            };
+            if (has_c0) row.c0 = moved(0);
+            for (std::size_t d = 0; d < digits; ++d) row.digits[d] = moved(1 + d);
+        }
+        k.switch_pair(m, std::span(rows).first(static_cast<std::size_t>(count)), b_ptr.data(), a_ptr.data(),
+                      static_cast<int>(digits), place(0, c), place(1, c), piece);
     }
 }
 

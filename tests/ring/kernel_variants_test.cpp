@@ -1,6 +1,8 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <array>
+#include <span>
 
 #include "ring_test_support.hpp"
 
@@ -197,16 +199,76 @@ TEST_P(KernelVariants, SubtractScale) {
         }
 }
 
+/// The rows of a packed panel, which only a matrix product of the same variant can read.
+std::vector<std::vector<u32>> unpacked(const Kernels& k, const Modulus& m, const Words<u32>& panel, int pairs,
+                                       std::size_t count) {
+    const int rows = 2 * pairs, blocks = (rows + product_block - 1) / product_block;
+    Words<u32> identity(static_cast<std::size_t>(blocks * pairs * product_block));
+    for (int o = 0; o < rows; ++o)
+        identity[static_cast<std::size_t>((o / product_block * pairs + o / 2) * product_block + o % product_block)] =
+            o % 2 == 0 ? 1 : 1 << 16;
+    std::vector<Words<u32>> out;
+    std::vector<u32*> to;
+    for (int o = 0; o < rows; ++o) out.emplace_back(count);
+    for (auto& row : out) to.push_back(row.data());
+    const Panel packed{panel.data(), pairs};
+    k.matrix_product(m, &packed, 1, identity, rows, to.data(), count);
+    std::vector<std::vector<u32>> result;
+    for (const auto& row : out) result.push_back(row.vector());
+    return result;
+}
+
 TEST_P(KernelVariants, PackPair) {
-    for (const auto count : counts) {
-        auto a = residues(count), b = residues(count);
-        for (const bool second : {true, false}) {
-            Words<u32> expected(2 * count), got(2 * count);
-            scalar.pack_pair(a, second ? b.data() : nullptr, expected, count);
-            variant.pack_pair(a, second ? b.data() : nullptr, got, count);
-            ASSERT_EQ(expected.vector(), got.vector());
+    constexpr int pairs = 3;
+    for (const auto count : counts)
+        for (const Kernels* k : {&scalar, &variant}) {
+            Words<u32> panel(2 * count * pairs);
+            std::vector<std::vector<u32>> expected;
+            for (int pair = 0; pair < pairs; ++pair) {
+                const auto a = residues(count), b = residues(count);
+                const bool second = pair != 1;
+                k->pack_pair(a, second ? b.data() : nullptr, {panel, pairs, pair}, count);
+                expected.push_back(a.vector());
+                expected.push_back(second ? b.vector() : std::vector<u32>(count));
+            }
+            ASSERT_EQ(expected, unpacked(*k, m, panel, pairs, count)) << k->name << ", " << count << " words";
         }
-    }
+}
+
+TEST_P(KernelVariants, SwitchPair) {
+    constexpr int pairs = 2;
+    for (const auto count : counts)
+        for (int digits = 1; digits <= max_inner_digits; ++digits)
+            for (const std::size_t row_count : {1, 2}) {
+                std::vector<Words<u32>> words;
+                for (int j = 0; j < 4 * digits + 1; ++j) words.push_back(residues(count));
+                if (digits == max_inner_digits)  // the largest possible sums
+                    for (auto& row : words) std::fill(row.data(), row.data() + count, q - 1);
+                std::array<SwitchedRow, 2> rows;
+                std::vector<const u32*> key0, key1;
+                for (int j = 0; j < digits; ++j) {
+                    for (std::size_t i = 0; i < 2; ++i) rows[i].digits[j] = words[2 * j + i].data();
+                    key0.push_back(words[2 * digits + j].data());
+                    key1.push_back(words[3 * digits + j].data());
+                }
+                rows[0].c0 = words.back().data();
+                std::vector<std::vector<u32>> results[2];
+                for (const Kernels* k : {&scalar, &variant}) {
+                    Words<u32> out0(2 * count * pairs), out1(2 * count * pairs);
+                    k->switch_pair(m, std::span(rows).first(row_count), key0.data(), key1.data(), digits,
+                                   {out0, pairs, 1}, {out1, pairs, 1}, count);
+                    auto& result = results[k == &variant];
+                    result = unpacked(*k, m, out0, pairs, count);
+                    for (auto& row : unpacked(*k, m, out1, pairs, count)) result.push_back(std::move(row));
+                }
+                ASSERT_EQ(results[0], results[1]) << digits << " digits, " << count << " words";
+                for (std::size_t n = 0; n < count; ++n) {  // and the definition, for one row
+                    u64 sum = words.back()[n];
+                    for (int j = 0; j < digits; ++j)
+                        sum += montgomery_reduce(static_cast<u64>(rows[0].digits[j][n]) * key0[j][n], m) % q;
+                    ASSERT_EQ(results[0][2][n], sum % q);
+                }
+            }
 }
 
 TEST_P(KernelVariants, MatrixProduct) {
@@ -219,22 +281,25 @@ TEST_P(KernelVariants, MatrixProduct) {
         {{1}, 1, true}, {{1}, 4, true}, {{72}, 16, false}, {{9, 5, 30}, 7, false}, {{20, 1}, 10, true}};
     for (const auto count : {std::size_t{4}, std::size_t{8}, std::size_t{16}, std::size_t{24}, std::size_t{128}})
         for (const auto& shape : shapes) {
-            std::vector<Words<u32>> rows, data;
-            std::vector<Panel> panels;
+            std::vector<Words<u32>> data[2];  // [scalar or variant]
+            std::vector<Panel> panels[2];
             int total = 0;
             for (const int pairs : shape.pairs) {
-                data.emplace_back(2 * count * pairs);
-                for (int k = 0; k < pairs; ++k) {
+                for (auto& d : data) d.emplace_back(2 * count * pairs);
+                for (int pair = 0; pair < pairs; ++pair) {
                     auto a = residues(count), b = residues(count);
                     if (shape.extreme) {  // halves of largest magnitude
                         std::fill(a.data(), a.data() + count, 0x3fff8000u % q);
                         std::fill(b.data(), b.data() + count, q - 1);
                     }
-                    scalar.pack_pair(a, b, data.back().data() + 2 * count * k, count);
+                    scalar.pack_pair(a, b, {data[0].back(), pairs, pair}, count);
+                    variant.pack_pair(a, b, {data[1].back(), pairs, pair}, count);
                 }
                 total += pairs;
             }
-            for (std::size_t p = 0; p < data.size(); ++p) panels.push_back({data[p].data(), shape.pairs[p]});
+            for (std::size_t i = 0; i < 2; ++i)
+                for (std::size_t p = 0; p < data[i].size(); ++p)
+                    panels[i].push_back({data[i][p].data(), shape.pairs[p]});
             const int blocks = (shape.outputs + product_block - 1) / product_block;
             Words<u32> weights(static_cast<std::size_t>(blocks) * total * product_block);
             // the sum of magnitudes stays below 2^16: two weights of +-32767, or 2 total of them within the bound
@@ -254,9 +319,9 @@ TEST_P(KernelVariants, MatrixProduct) {
             }
             for (auto& row : expected) to_expected.push_back(row.data());
             for (auto& row : got) to_got.push_back(row.data());
-            const int panel_count = static_cast<int>(panels.size());
-            scalar.matrix_product(m, panels.data(), panel_count, weights, shape.outputs, to_expected.data(), count);
-            variant.matrix_product(m, panels.data(), panel_count, weights, shape.outputs, to_got.data(), count);
+            const int panel_count = static_cast<int>(shape.pairs.size());
+            scalar.matrix_product(m, panels[0].data(), panel_count, weights, shape.outputs, to_expected.data(), count);
+            variant.matrix_product(m, panels[1].data(), panel_count, weights, shape.outputs, to_got.data(), count);
             for (int o = 0; o < shape.outputs; ++o) ASSERT_EQ(expected[o].vector(), got[o].vector());
         }
 }

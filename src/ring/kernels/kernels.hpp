@@ -1,5 +1,6 @@
 #pragma once
 
+#include <array>
 #include <cstddef>
 #include <span>
 #include <string>
@@ -9,7 +10,7 @@
 
 /// The arithmetic that takes the time, as a table of functions: one table per instruction set, chosen once at run time.
 /// Every variant returns the same words as the scalar one. Pointers are 64-byte aligned unless a count says otherwise,
-/// but for the digits and add0 of inner products, which rotations move by any number of words; arrays are residues
+/// but for the digits, c0 and add0 of key products, which rotations move by any number of words; arrays are residues
 /// modulo one prime q < 2^30. "Montgomery product" of a and b means a b / 2^32 mod q.
 namespace obscura::ring {
 
@@ -33,10 +34,25 @@ struct ConversionTarget {
     u32* out = nullptr;
 };
 
-/// The packed rows of a matrix product: pairs of rows split into 16-bit halves (see pack_pair).
+/// Packed rows of a matrix product: x = lo + 2^16 hi, lo in [-2^15, 2^15), hi in [0, 2^14], two rows a pair, 2 count
+/// words a pair. pack_pair and switch_pair write them and matrix_product reads them; the order within is a variant's
+/// own, and another one for another count.
 struct Panel {
     const u32* data = nullptr;
     int pairs = 0;
+};
+
+/// Where a pair of rows goes: pair `index` of the `pairs` of a panel.
+struct PanelPair {
+    u32* data = nullptr;
+    int pairs = 0;
+    int index = 0;
+};
+
+/// A row whose key is switched: digits of c1, and c0 or null; all in [0, q).
+struct SwitchedRow {
+    std::array<const u32*, max_inner_digits> digits = {};
+    const u32* c0 = nullptr;
 };
 
 struct Kernels {
@@ -79,14 +95,15 @@ struct Kernels {
                           int digit_count, const u32* add0, const u32* add1, u32 constant, u32* out0, u32* out1,
                           std::size_t count);
 
-    /// Splits two rows of residues x = lo + 2^16 hi, lo in [-2^15, 2^15), hi in [0, 2^14], into pairs of 16-bit
-    /// numbers: out[n] = (lo_a[n], lo_b[n]), out[count + n] = (hi_a[n], hi_b[n]), a in the low half. b may be null
-    /// (zeros).
-    void (*pack_pair)(const u32* a, const u32* b, u32* out, std::size_t count);
+    /// Packs two rows of residues in [0, q); b may be null (zeros).
+    void (*pack_pair)(const u32* a, const u32* b, PanelPair out, std::size_t count);
+    /// Switches the keys of one or two rows and packs the results: c0 + sum_j digits_j key0_j / 2^32 to out0,
+    /// sum_j digits_j key1_j / 2^32 to out1. keys in [0, q).
+    void (*switch_pair)(const Modulus& m, std::span<const SwitchedRow> rows, const u32* const* key0,
+                        const u32* const* key1, int digit_count, PanelPair out0, PanelPair out1, std::size_t count);
     /// Integer matrix product over packed panels: outs[o][n] = sum_k weight[o][k] x[k][n] mod q, in [0, q), for o in
     /// [0, outputs). weights: [ceil(outputs / product_block)][pairs][product_block] pairs of int16, pairs running
-    /// through the panels in order. Requires sum_k |weight[o][k]| < 2^16. count is a multiple of 4, panels hold 2 count
-    /// words a pair.
+    /// through the panels in order. Requires sum_k |weight[o][k]| < 2^16. count is a multiple of 4.
     void (*matrix_product)(const Modulus& m, const Panel* panels, int panel_count, const u32* weights, int outputs,
                            u32* const* outs, std::size_t count);
 

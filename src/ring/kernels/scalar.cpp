@@ -145,11 +145,37 @@ void inner_product(const Modulus& m, const u32* const* digits, const u32* const*
     }
 }
 
-void pack_pair(const u32* a, const u32* b, u32* out, std::size_t count) {
+/// [n][pair][low, high].
+u32* packed_at(const PanelPair& pair, std::size_t n) {
+    return pair.data + 2 * (n * static_cast<std::size_t>(pair.pairs) + static_cast<std::size_t>(pair.index));
+}
+
+void pack(u32 x, u32 y, u32* out) {
+    out[0] = (x & 0xffff) | (y << 16);
+    out[1] = ((x + 0x8000) >> 16) | ((y + 0x8000) & 0xffff0000u);
+}
+
+void pack_pair(const u32* a, const u32* b, PanelPair out, std::size_t count) {
+    for (std::size_t n = 0; n < count; ++n) pack(a[n], b ? b[n] : 0, packed_at(out, n));
+}
+
+void switch_pair(const Modulus& m, std::span<const SwitchedRow> rows, const u32* const* key0, const u32* const* key1,
+                 int digit_count, PanelPair out0, PanelPair out1, std::size_t count) {
+    assert(digit_count <= max_inner_digits && rows.size() <= 2);
+    const auto product = [&](const SwitchedRow& row, const u32* const* key, std::size_t n) {
+        u64 sum = 0;
+        for (int j = 0; j < digit_count; ++j)
+            sum += static_cast<u64>(row.digits[static_cast<std::size_t>(j)][n]) * key[j][n];
+        return montgomery_reduce(sum, m) % m.q;
+    };
     for (std::size_t n = 0; n < count; ++n) {
-        const u32 x = a[n], y = b ? b[n] : 0;
-        out[n] = (x & 0xffff) | (y << 16);
-        out[count + n] = ((x + 0x8000) >> 16) | ((y + 0x8000) & 0xffff0000u);
+        u32 c0[2] = {}, c1[2] = {};
+        for (std::size_t i = 0; i < rows.size(); ++i) {
+            c0[i] = add_mod(product(rows[i], key0, n), rows[i].c0 ? rows[i].c0[n] : 0, m.q);
+            c1[i] = product(rows[i], key1, n);
+        }
+        pack(c0[0], c0[1], packed_at(out0, n));
+        pack(c1[0], c1[1], packed_at(out1, n));
     }
 }
 
@@ -165,7 +191,8 @@ void matrix_product(const Modulus& m, const Panel* panels, int panel_count, cons
             const u32* weight = w;
             for (int p = 0; p < panel_count; ++p)
                 for (int k = 0; k < panels[p].pairs; ++k, weight += product_block) {
-                    const u32 lo = panels[p].data[2 * count * k + n], hi = panels[p].data[2 * count * k + count + n];
+                    const std::size_t at = 2 * (n * static_cast<std::size_t>(panels[p].pairs) + static_cast<std::size_t>(k));
+                    const u32 lo = panels[p].data[at], hi = panels[p].data[at + 1];
                     const i32 wa = static_cast<std::int16_t>(*weight & 0xffff),
                               wb = static_cast<std::int16_t>(*weight >> 16);
                     low += static_cast<std::int16_t>(lo & 0xffff) * wa + static_cast<std::int16_t>(lo >> 16) * wb;
@@ -186,7 +213,7 @@ void subtract_scale(const Modulus& m, Factor f, u32 bias, const u32* x, const u3
 const Kernels& scalar_kernels() {
     static const Kernels kernels{
         "scalar", 9,      ntt_forward, ntt_inverse, ntt_inverse_centred, scale_centred, scale,          add,
-        multiply, square, convert,     quotient,    inner_product,       pack_pair,     matrix_product, subtract_scale};
+        multiply, square, convert,     quotient,    inner_product,       pack_pair,     switch_pair, matrix_product, subtract_scale};
     return kernels;
 }
 

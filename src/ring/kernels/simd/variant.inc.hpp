@@ -3,6 +3,7 @@
 #include "ring/kernels/simd/conversion.inc.hpp"
 #include "ring/kernels/simd/ntt_forward.inc.hpp"
 #include "ring/kernels/simd/ntt_inverse.inc.hpp"
+#include "ring/kernels/simd/packing.inc.hpp"
 #include "ring/kernels/simd/product.inc.hpp"
 
 /// The table of the vector functions above for the instruction set whose vector header was included first.
@@ -24,6 +25,7 @@ constexpr Kernels vector_kernels(const char* name) {
             quotient,
             inner_product,
             pack_pair,
+            switch_pair,
             matrix_product,
             subtract_scale};
 }
