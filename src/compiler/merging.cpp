@@ -41,9 +41,11 @@ bool can_convolve_first(const plan::RealLayer& layer) {
            });
 }
 
+const std::vector<plan::Tap> centre{{0, 0}};
+
 /// Each output channel is the channel of layer `source` of the same number.
 plan::Operand identity(int source, int channels, int stride) {
-    plan::Operand operand{source, channels, stride, {{0, 0}}, {}};
+    plan::Operand operand{source, channels, stride, centre, {}};
     const auto count = static_cast<std::size_t>(channels);
     operand.weights.assign(count * count, 0);
     for (std::size_t c = 0; c < count; ++c) operand.weights[c * count + c] = 1;
@@ -74,7 +76,7 @@ bool padding_needs_masks(const plan::RealLayer& layer, const std::vector<int>& o
         if (operand_runs[o] == 0) continue;
         if (operand.padding == plan::Padding::zeros)
             for (const plan::Tap& tap : operand.taps) outline.borders.push_back({operand.stride, tap, {}});
-        operand = {operand.source, layer.out_channels, 1, {{0, 0}}, {}};
+        operand = {operand.source, layer.out_channels, 1, centre, {}};
     }
     return plan::needs_masks(outline, sources, output);
 }
@@ -135,8 +137,16 @@ void split_layers(plan::Plan& plan, const Merging& merging, const std::vector<st
             plan::Layer part = part_of(layer, ".shortcut", levels[i][o]);
             part.merged_run = run;
             part.masked = true;
-            part.operands.push_back(std::move(operand));
-            operand = identity(static_cast<int>(layers.size()), layer.out_channels, 1);
+            const int merged = static_cast<int>(layers.size());
+            if (operand.channels <= layer.out_channels && operand.taps == centre) {
+                part.out_channels = operand.channels;
+                part.operands.push_back(identity(operand.source, operand.channels, operand.stride));
+                operand.source = merged;
+                operand.stride = 1;
+            } else {
+                part.operands.push_back(std::move(operand));
+                operand = identity(merged, layer.out_channels, 1);
+            }
             layers.push_back(std::move(part));
         }
         if (merging.apart[i]) {

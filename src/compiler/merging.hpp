@@ -25,7 +25,8 @@ struct Merging {
 Merging choose_merging(const plan::RealNetwork& network, int run_length, bool wanted, bool apart);
 
 /// Turns the operands that Merging::operands names, and the convolutions that Merging::apart names, into layers of
-/// their own, which give the same sums. `levels`: of the former, [layer][operand].
+/// their own, which give the same sums. A 1x1 convolution merges what it reads, not its sums, where that is less.
+/// `levels`: of the former, [layer][operand].
 void split_layers(plan::Plan& plan, const Merging& merging, const std::vector<std::vector<int>>& levels);
 
 }  // namespace obscura::compiler

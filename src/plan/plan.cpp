@@ -117,6 +117,16 @@ void check_keys(const Plan& plan) {
 
 }  // namespace
 
+bool is_identity(const Layer& layer) {
+    if (layer.operands.size() != 1) return false;
+    const Operand& operand = layer.operands.front();
+    if (operand.taps != std::vector<Tap>{{0, 0}} || operand.channels != layer.out_channels) return false;
+    const auto channels = static_cast<std::size_t>(operand.channels);
+    for (std::size_t i = 0; i < operand.weights.size(); ++i)
+        if (operand.weights[i] != (i / channels == i % channels ? 1 : 0)) return false;
+    return true;
+}
+
 int Plan::batch() const {
     return input_layout(input.height, input.width, run_length, parameters.log_degree).batch;
 }

@@ -67,6 +67,9 @@ struct Layer {
     int rescale_limb() const { return output_level(); }
 };
 
+/// Does the layer give the channels of its only operand as they are? Then it needs no matrix product.
+bool is_identity(const Layer& layer);
+
 /// How plain 8-bit pixels become slots: slot = (pixel - mean[c]) * factor[c], rounded at encryption.
 struct InputEncoding {
     int channels = 0;

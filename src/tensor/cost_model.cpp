@@ -28,6 +28,7 @@ class Counter {
             sources.push_back(layouts_[static_cast<std::size_t>(operand.source + 1)]);
         const Geometry geometry = make_geometry(layer, sources, output);
         const bool head = layer.finish == plan::Finish::head;
+        const bool merges = layer.masked && plan::is_identity(layer);
         const double limbs = layer.level + special_;
         LayerWork work;
         const auto wanted = columns_to_compute(plan_, layouts_, index);
@@ -40,7 +41,7 @@ class Counter {
                 double rows = 0;
                 for (const auto& term : geometry.terms[static_cast<std::size_t>(d)])
                     rows += layer.operands[static_cast<std::size_t>(term.operand)].channels;
-                work.products += 2 * rows * layer.out_channels * limbs * degree_;
+                if (!merges) work.products += 2 * rows * layer.out_channels * limbs * degree_;
                 if (!geometry.masks.empty())
                     work.words += 4.0 * geometry.phases(d) * layer.out_channels * limbs * degree_;
             }

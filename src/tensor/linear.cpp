@@ -79,6 +79,7 @@ FeatureMap LinearEngine::run(const plan::Layer& layer, std::vector<LinearSource>
         block.dropped = layer.dropped();
         block.sum_columns = head;
         block.continues = head && first > 0;
+        block.merges = layer.masked && !head && layer.borders.empty() && plan::is_identity(layer);
         block.outputs = wanted.subspan(first, last - first);
         for (const auto& [column, shifts] : geometry.needs(block.outputs)) {
             Column c;

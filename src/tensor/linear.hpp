@@ -74,6 +74,7 @@ class LinearEngine {
     void multiply(Block& block, const std::vector<int>& targets);
     void multiply_piece(Block& block, std::size_t target, const std::vector<int>& targets, std::size_t begin,
                         int worker);
+    void merge_piece(Block& block, std::size_t target, const std::vector<int>& targets, std::size_t begin, int worker);
     void pack_panel(const Block& block, const Panel& panel, std::size_t target, const std::vector<int>& targets,
                     std::size_t begin, PieceScratch& scratch);
     void divide_sources(Block& block);

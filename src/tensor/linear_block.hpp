@@ -12,6 +12,9 @@
 
 namespace obscura::tensor {
 
+/// Kinds of target limbs.
+enum TargetKind : std::size_t { chain = 0, special = 1 };
+
 /// One worker's room for a piece of the product.
 struct LinearEngine::PieceScratch {
     AlignedWords panels[2];  ///< packed rows of c0 and c1
@@ -58,6 +61,7 @@ struct LinearEngine::Block {
     int dropped = 0;
     bool sum_columns = false;      ///< a head: all output columns add up to one
     bool continues = false;        ///< a head's later block: add to what is there
+    bool merges = false;           ///< masked rows of the source are added up, without a matrix product
     std::span<const int> outputs;  ///< output columns
 
     std::vector<Column> columns;

@@ -21,22 +21,7 @@ constexpr std::size_t largest_part = 64;
 constexpr std::size_t smallest_direct_part = 32;
 constexpr std::size_t gathered_part = 16;
 
-enum TargetKind : std::size_t { chain = 0, special = 1 };
-
 using PanelIndex = std::map<std::pair<SourceColumn, int>, std::size_t>;
-
-/// `count` words of a row from evaluation point `begin` on, permuted: a pointer to them where they lie together, else
-/// `scratch` filled.
-const u32* gather(const RaisedDigits& digits, std::size_t row, const ring::Automorphism* automorphism,
-                  std::size_t begin, std::size_t count, u32* scratch) {
-    const std::size_t part = digits.part_words();
-    const auto words = [&](std::size_t from) { return digits.at(from / part, row) + from % part; };
-    const auto source = [&](std::size_t at) { return automorphism == nullptr ? at : automorphism->word_of(at); };
-    const std::size_t run = automorphism == nullptr ? part : std::min(part, automorphism->part_words());
-    if (run >= count) return words(source(begin));
-    for (std::size_t i = 0; i < count; i += run) std::copy_n(words(source(begin + i)), run, scratch + i);
-    return scratch;
-}
 
 /// x + constant mod q.
 void add_constant(u32 q, u32 constant, u32* x, std::size_t count) {
@@ -109,7 +94,7 @@ void LinearEngine::arrange(Block& block) {
         block.add_borders(step);
         block.steps.push_back(std::move(step));
     }
-    block.place_panels(panel_of);
+    if (!block.merges) block.place_panels(panel_of);
     for (auto& step : block.steps)
         for (const std::size_t kind : {chain, special})
             for (std::size_t part = 0; part < 2; ++part) {
@@ -189,7 +174,10 @@ void LinearEngine::multiply(Block& block, const std::vector<int>& targets) {
     threads_.parallel_for(static_cast<std::int64_t>(targets.size() * runs), [&](std::int64_t i, int worker) {
         const auto target = static_cast<std::size_t>(i) / runs, first = static_cast<std::size_t>(i) % runs * block.run;
         for (std::size_t p = first; p < first + block.run; ++p)
-            multiply_piece(block, target, targets, block.order[p] * block.piece, worker);
+            if (block.merges)
+                merge_piece(block, target, targets, block.order[p] * block.piece, worker);
+            else
+                multiply_piece(block, target, targets, block.order[p] * block.piece, worker);
     });
     times_.product += std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
 }
@@ -273,10 +261,10 @@ void LinearEngine::pack_panel(const Block& block, const Panel& panel, std::size_
                 const auto at = static_cast<std::size_t>(i);
                 u32* out0 = scratch.rows.data() + at * stride;
                 u32* out1 = scratch.rows.data() + (2 + at) * stride;
-                if (has_c0) rows[0][at] = gather(raised, first_row(c + i), nullptr, begin, piece, out0);
+                if (has_c0) rows[0][at] = raised.gather(first_row(c + i), nullptr, begin, piece, out0);
                 if (!is_chain) continue;
                 const std::size_t row = first_row(c + i) + 1 + (column.rotated ? own : 0);
-                k.scale(m, special_product, gather(raised, row, nullptr, begin, piece, out1), out1, piece);
+                k.scale(m, special_product, raised.gather(row, nullptr, begin, piece, out1), out1, piece);
                 rows[1][at] = out1;
             }
             for (std::size_t part = 0; part < 2; ++part)
@@ -298,7 +286,7 @@ void LinearEngine::pack_panel(const Block& block, const Panel& panel, std::size_
         for (int i = 0; i < count; ++i) {
             auto& row = rows[static_cast<std::size_t>(i)];
             const auto moved = [&](std::size_t r) {
-                const u32* words = gather(raised, first_row(c + i) + r, &rotation.automorphism, begin, piece, room);
+                const u32* words = raised.gather(first_row(c + i) + r, &rotation.automorphism, begin, piece, room);
                 room += stride;
                 return words;
             };

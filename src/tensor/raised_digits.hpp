@@ -1,5 +1,7 @@
 #pragma once
 
+#include <algorithm>
+#include <cstdint>
 #include <vector>
 
 #include "ring/automorphism.hpp"
@@ -22,6 +24,18 @@ class RaisedDigits {
     std::uint32_t* at(std::size_t part, std::size_t row) const {
         const std::size_t block = part * limbs_.size() + row;
         return limbs_[block >> blocks_log_].get() + ((block & ((std::size_t{1} << blocks_log_) - 1)) << part_log_);
+    }
+    /// `count` words of a row from evaluation point `begin` on, permuted unless `automorphism` is null: a pointer to them
+    /// where they lie together, else `scratch` filled.
+    const std::uint32_t* gather(std::size_t row, const ring::Automorphism* automorphism, std::size_t begin,
+                                std::size_t count, std::uint32_t* scratch) const {
+        const auto words = [&](std::size_t from) { return at(from / part_words(), row) + from % part_words(); };
+        const auto source = [&](std::size_t to) { return automorphism == nullptr ? to : automorphism->word_of(to); };
+        const std::size_t run =
+            automorphism == nullptr ? part_words() : std::min(part_words(), automorphism->part_words());
+        if (run >= count) return words(source(begin));
+        for (std::size_t i = 0; i < count; i += run) std::copy_n(words(source(begin + i)), run, scratch + i);
+        return scratch;
     }
     /// Copies whole polynomials to rows [first_row, first_row + rows.size()); null ones are skipped.
     void store(std::size_t first_row, const std::vector<const std::uint32_t*>& rows);

@@ -159,23 +159,40 @@ void pack_pair(const u32* a, const u32* b, PanelPair out, std::size_t count) {
     for (std::size_t n = 0; n < count; ++n) pack(a[n], b ? b[n] : 0, packed_at(out, n));
 }
 
+/// sum_j digits_j[n] key_j[n] / 2^32 mod q.
+u32 switched(const Modulus& m, const SwitchedRow& row, const u32* const* key, int digit_count, std::size_t n) {
+    assert(digit_count <= max_inner_digits);
+    u64 sum = 0;
+    for (int j = 0; j < digit_count; ++j)
+        sum += static_cast<u64>(row.digits[static_cast<std::size_t>(j)][n]) * key[j][n];
+    return montgomery_reduce(sum, m) % m.q;
+}
+
+u32 c0_of(const SwitchedRow& row, std::size_t n) {
+    return row.c0 ? row.c0[n] : 0;
+}
+
 void switch_pair(const Modulus& m, std::span<const SwitchedRow> rows, const u32* const* key0, const u32* const* key1,
                  int digit_count, PanelPair out0, PanelPair out1, std::size_t count) {
-    assert(digit_count <= max_inner_digits && rows.size() <= 2);
-    const auto product = [&](const SwitchedRow& row, const u32* const* key, std::size_t n) {
-        u64 sum = 0;
-        for (int j = 0; j < digit_count; ++j)
-            sum += static_cast<u64>(row.digits[static_cast<std::size_t>(j)][n]) * key[j][n];
-        return montgomery_reduce(sum, m) % m.q;
-    };
+    assert(rows.size() <= 2);
     for (std::size_t n = 0; n < count; ++n) {
         u32 c0[2] = {}, c1[2] = {};
         for (std::size_t i = 0; i < rows.size(); ++i) {
-            c0[i] = add_mod(product(rows[i], key0, n), rows[i].c0 ? rows[i].c0[n] : 0, m.q);
-            c1[i] = product(rows[i], key1, n);
+            c0[i] = add_mod(switched(m, rows[i], key0, digit_count, n), c0_of(rows[i], n), m.q);
+            c1[i] = switched(m, rows[i], key1, digit_count, n);
         }
         pack(c0[0], c0[1], packed_at(out0, n));
         pack(c1[0], c1[1], packed_at(out1, n));
+    }
+}
+
+void switch_masked(const Modulus& m, const SwitchedRow& row, const u32* const* key0, const u32* const* key1,
+                   int digit_count, const u32* mask, bool add, u32* sum0, u32* sum1, std::size_t count) {
+    for (std::size_t n = 0; n < count; ++n) {
+        const u32 c0 = add_mod(switched(m, row, key0, digit_count, n), c0_of(row, n), m.q);
+        const u32 c1 = switched(m, row, key1, digit_count, n);
+        sum0[n] = add_mod(montgomery(c0, mask[n], m), add ? sum0[n] : 0, m.q);
+        sum1[n] = add_mod(montgomery(c1, mask[n], m), add ? sum1[n] : 0, m.q);
     }
 }
 
@@ -213,7 +230,7 @@ void subtract_scale(const Modulus& m, Factor f, u32 bias, const u32* x, const u3
 const Kernels& scalar_kernels() {
     static const Kernels kernels{
         "scalar", 9,      ntt_forward, ntt_inverse, ntt_inverse_centred, scale_centred, scale,          add,
-        multiply, square, convert,     quotient,    inner_product,       pack_pair,     switch_pair, matrix_product, subtract_scale};
+        multiply, square, convert,     quotient,    inner_product,       pack_pair,     switch_pair, switch_masked, matrix_product, subtract_scale};
     return kernels;
 }
 

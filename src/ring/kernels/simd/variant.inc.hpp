@@ -26,6 +26,7 @@ constexpr Kernels vector_kernels(const char* name) {
             inner_product,
             pack_pair,
             switch_pair,
+            switch_masked,
             matrix_product,
             subtract_scale};
 }
