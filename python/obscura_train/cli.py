@@ -10,6 +10,7 @@ from .errors import UserError
 from .networks import NETWORKS
 from .options import TrainOptions
 from .padding import PADDINGS
+from .repair import RepairOptions
 
 HELP = {
     "epochs": "epochs with batch statistics", "frozen_epochs": "final epochs with frozen statistics", "warmup_epochs": "epochs from ReLU to quadratic",
@@ -18,6 +19,13 @@ HELP = {
     "distill": "weight of the teacher's answer", "validation": "training images held out for choices", "side": "pixels of an image's side", "threads": "CPU threads, 0 for all",
     "clusters": "values that the convolutions' weights share, 0 for no clustering; start from a trained network", "cluster_per": "who shares them: model, layer or slice",
     "compiled": "train through compiled kernels, twice as fast on a CPU; needs a C++ compiler", "ema": "decay of the weight average", "gradient_clip": "largest norm of the gradient", "learning_rate": "peak learning rate",
+}
+
+REPAIR_HELP = {
+    "rates": "learning rates, gentle ones first; the first that reaches the goal is kept", "goal": "multiples of rms that no image may reach", "steps": "steps of fine-tuning at each rate",
+    "batch": "training images a step", "pool": "images with the largest peaks that count as hard", "hard": "of these in each batch", "stress": "stress images in each batch",
+    "share": "part of the training images that is also checked under each shift", "distill": "weight of the network's own former answer", "seed": "of the random choices",
+    "compiled": "use the compiled kernels",
 }
 
 
@@ -73,6 +81,21 @@ def make_parser() -> argparse.ArgumentParser:
     stress.add_argument("--adversarial", type=int, default=100, help="images sought by gradient ascent")
     stress.add_argument("--seed", type=int, default=1)
     stress.add_argument("--card", help="also write a model card (Markdown) here")
+    repair = commands_.add_parser("repair", help="bring the few training images that drive a trained network too far back into range")
+    repair.add_argument("checkpoint")
+    repair.add_argument("--data", required=True, help="training images")
+    repair.add_argument("--out", required=True, help="checkpoint to write")
+    for field in fields(RepairOptions):
+        name, text = "--" + field.name, f"{REPAIR_HELP[field.name]} (default {field.default})"
+        if field.name == "rates":
+            repair.add_argument(name, type=float, nargs="+", default=list(field.default), help=text)
+        elif isinstance(field.default, bool):
+            repair.add_argument(name, action=argparse.BooleanOptionalAction, default=field.default, help=text)
+        else:
+            repair.add_argument(name, type=type(field.default), default=field.default, help=text)
+    repair.add_argument("--side", type=int, default=32)
+    repair.add_argument("--validation", type=int, default=3000, help="as in training")
+    repair.add_argument("--threads", type=int, default=0, help="CPU threads, 0 for all")
     study = commands_.add_parser("study", help="accuracy at fewer bits of weight and at the noise of encryption: a table and a plot")
     study.add_argument("checkpoint")
     study.add_argument("--data", required=True, help="training images; the validation part is judged on")
@@ -99,7 +122,7 @@ def main(argv: list[str] | None = None) -> int:
             (commands.run_training if arguments.command == "train" else commands.run_conversion)(arguments, options)
         else:
             {"export": commands.run_export, "evaluate": commands.run_evaluation, "stress": commands.run_stress, "study": commands.run_quantisation_study,
-             "mosaic": commands.run_mosaic}[arguments.command](arguments)
+             "repair": commands.run_repair, "mosaic": commands.run_mosaic}[arguments.command](arguments)
     except UserError as error:
         print(f"obscura_train: {error}", file=sys.stderr)
         return 1

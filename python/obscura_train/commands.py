@@ -1,12 +1,12 @@
 """What each command does, once its options are known."""
 
 import json
-from dataclasses import replace
+from dataclasses import fields, replace
 from pathlib import Path
 
 import torch
 
-from .checkpoint import load_network, read_checkpoint
+from .checkpoint import load_network, read_checkpoint, save_checkpoint
 from .convert import convert_network
 from .data import ImageSet, read_images, split_validation, write_mosaic
 from .errors import UserError
@@ -16,6 +16,7 @@ from .fast import FastResNet
 from .model_card import write_card
 from .networks import NetworkSpec, build
 from .options import TrainOptions
+from .repair import Repair, RepairOptions
 from .stress import report_lines, stress_report
 from .study import run_study
 from .study_report import write_study
@@ -120,6 +121,21 @@ def run_stress(arguments) -> None:
         parameters = sum(parameter.numel() for parameter in network.parameters())
         write_card(Path(arguments.card), Path(arguments.card).stem, spec, parameters, {f"{len(images):,} images of {Path(arguments.data).name}": accuracy},
                    report, read_checkpoint(arguments.checkpoint)["run"])
+
+
+def run_repair(arguments) -> None:
+    if arguments.threads:
+        torch.set_num_threads(arguments.threads)
+    torch.set_flush_denormal(True)
+    spec, network, classes = load_network(arguments.checkpoint)
+    if spec.activation == "relu":
+        raise UserError("a ReLU network has no range to leave; `repair` is for quadratic ones")
+    training, validation = split_validation(read_images(arguments.data, "train", arguments.side), arguments.validation)
+    _check_classes(spec, training)
+    values = {field.name: getattr(arguments, field.name) for field in fields(RepairOptions)}
+    options = RepairOptions(**(values | {"rates": tuple(arguments.rates)}))
+    save_checkpoint(Path(arguments.out), spec, Repair(network, training, validation, options).run(), classes)
+    print(f"{arguments.out}: the network within {options.goal:g} x rms")
 
 
 def run_quantisation_study(arguments) -> None:

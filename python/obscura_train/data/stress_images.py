@@ -13,6 +13,12 @@ def rolled(planes: np.ndarray, generator: np.random.Generator) -> np.ndarray:
     return np.stack([np.roll(image, step, axis=1) for image, step in zip(planes, steps)])
 
 
+def raster_shifted(planes: np.ndarray, pixels: np.ndarray) -> np.ndarray:
+    """Images [n, 3, H, W], each moved cyclically by its own number of pixels in raster order (a row is W of them)."""
+    flat = planes.reshape(*planes.shape[:2], -1)
+    return np.stack([np.roll(image, shift, axis=1) for image, shift in zip(flat, pixels)]).reshape(planes.shape)
+
+
 def constant(count: int, height: int, width: int, generator) -> np.ndarray:
     """One colour; half of them with every channel at 0 or 255."""
     colours = np.where(generator.random((count, 1)) < 0.5, generator.integers(0, 256, (count, 3)), generator.choice([0, 255], (count, 3)))

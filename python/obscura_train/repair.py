@@ -1,0 +1,164 @@
+"""Repair of a trained network: the few training images that drive it too far are brought back by a short fine-tuning.
+
+Each batch holds some of them, for the range penalty; everything else is held to what the network said before.
+Gentle rates first: the first one that brings every image below the goal is taken, so that accuracy is hardly touched.
+"""
+
+import copy
+import math
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+
+from .data import ImageSet
+from .data.augment import Augmenter
+from .data.stress_images import raster_shifted, stress_mixture
+from .ema import WeightAverage
+from .errors import UserError
+from .evaluation import calibrated_control, evaluate, fast_form
+from .losses import task_loss
+from .options import TrainOptions
+from .range_control import RangeControl
+
+WARM_UP = 15  # steps
+
+
+@dataclass(frozen=True)
+class RepairOptions:
+    """goal: multiples of rms(v) that no image may reach.  share: part of the training images that is also looked at shifted."""
+
+    rates: tuple[float, ...] = (0.0008, 0.0015, 0.003)
+    goal: float = 9.0
+    steps: int = 120
+    batch: int = 96
+    pool: int = 64  # images with the largest peaks that count as hard
+    hard: int = 24  # of them in each batch
+    stress: int = 4
+    share: float = 0.25
+    distill: float = 0.75
+    seed: int = 1
+    compiled: bool = False
+
+    def __post_init__(self):
+        if not self.rates or min(self.rates) <= 0 or self.goal <= 0 or min(self.steps, self.batch, self.pool, self.hard) < 1 or not 0 <= self.share <= 1:
+            raise UserError("repair needs positive rates, goal, steps, batch, pool and hard, and a share from 0 to 1")
+
+
+@dataclass
+class Found:
+    """Images by peak, worst first: indices [n], raster shifts in pixels [n], peaks [n]."""
+
+    indices: np.ndarray
+    shifts: np.ndarray
+    peaks: np.ndarray
+
+    @property
+    def worst(self) -> float:
+        return float(self.peaks[0])
+
+    def first(self, count: int) -> "Found":
+        return Found(self.indices[:count], self.shifts[:count], self.peaks[:count])
+
+
+def shifts_to_check(width: int) -> tuple[int, ...]:
+    """Raster shifts, in pixels, that idle slots compute: whole rows, or pixels where runs are shorter than a row."""
+    return (width, 2 * width, 3 * width, 1, 2, 3)
+
+
+class Repair:
+    def __init__(self, network, training: ImageSet, validation: ImageSet, options: RepairOptions, say=print):
+        self.start, self.training, self.validation, self.options, self.say = network.eval(), training, validation, options, say
+        self.planes = training.planes()
+        self.augmenter = Augmenter(self.planes)
+
+    def run(self):
+        """The repaired network.  Throws UserError with what was reached if no rate does."""
+        options = self.options
+        found = self.search(self.start)
+        self.say(f"before: {self._accuracies(self.start)}, worst peak {found.worst:.4g} x rms")
+        if found.worst < options.goal:
+            self.say(f"nothing to repair: every image is below {options.goal:g}")
+            return self.start
+        best = found.worst
+        for rate in options.rates:
+            network = self.fine_tune(rate, found)
+            after = self.peaks_of(network, found.first(options.pool))
+            if after.worst < options.goal:
+                after = self.search(network)
+            self.say(f"rate {rate:g}: {self._accuracies(network)}, worst peak {after.worst:.4g}")
+            if after.worst < options.goal:
+                return network
+            best = min(best, after.worst)
+            found = self._together(found.first(options.pool), after.first(options.pool))
+        raise UserError(f"no rate of {', '.join(f'{rate:g}' for rate in options.rates)} brings every image below {options.goal:g} (least worst peak {best:.4g}): "
+                        "raise --goal, give larger --rates or more --steps, or train more frozen epochs")
+
+    def search(self, network) -> Found:
+        """All training images as they are, and a share of them under each shift."""
+        generator, found = np.random.default_rng(self.options.seed), None
+        everyone = np.arange(len(self.planes))
+        for shift in (0, *shifts_to_check(self.planes.shape[3])):
+            chosen = everyone if shift == 0 else everyone[generator.random(len(everyone)) < self.options.share]
+            if len(chosen) == 0:
+                continue
+            part = self.peaks_of(network, Found(chosen, np.full(len(chosen), shift), np.zeros(len(chosen))))
+            found = part if found is None else self._together(found, part)
+        return found
+
+    def peaks_of(self, network, images: Found) -> Found:
+        """The same images, with this network's peaks."""
+        control = calibrated_control(network, self.planes)
+        peaks = evaluate(network, control, self._pixels(images.indices, images.shifts), compiled=self.options.compiled).peaks
+        return self._sorted(images.indices, images.shifts, peaks)
+
+    def fine_tune(self, rate: float, found: Found):
+        """A copy of the start network, trained for `steps` steps with the pool's images in every batch."""
+        options, recipe = self.options, TrainOptions(distill=self.options.distill, temperature=2.0)
+        torch.manual_seed(options.seed)
+        generator = np.random.default_rng(options.seed)
+        network, pool = copy.deepcopy(self.start), found.first(options.pool)
+        for parameter in network.parameters():
+            parameter.requires_grad_(True)
+        control = RangeControl(network, recipe.limit, recipe.clamp)
+        control.measure(network, torch.from_numpy(self.planes[:512]).float())
+        control.clamping = True
+        forward, average = fast_form(network, control, options.compiled), WeightAverage(network, 0.97)
+        optimiser = torch.optim.SGD(network.parameters(), rate, momentum=recipe.momentum, nesterov=True)
+        for step in range(options.steps):
+            for group in optimiser.param_groups:
+                group["lr"] = rate * min(1, (step + 1) / WARM_UP) * 0.5 * (1 + math.cos(math.pi * step / options.steps))
+            chosen = generator.integers(0, len(self.planes), min(options.batch, len(self.planes)))
+            images = self.augmenter.batch(chosen, generator)
+            hard = generator.integers(0, len(pool.indices), options.hard)
+            hard[:options.hard // 6] = 0  # the worst of all every time
+            images = np.concatenate([images, stress_mixture(images, options.stress, generator), self._pixels(pool.indices[hard], pool.shifts[hard])])
+            pixels, labels = torch.from_numpy(np.ascontiguousarray(images)).float(), torch.from_numpy(self.training.labels[chosen].astype(np.int64))
+            logits = forward(pixels)[:len(chosen)]
+            penalty = control.penalty(control.take_peaks())
+            with torch.no_grad():
+                answers = self.start(pixels[:len(chosen)])
+            sane = torch.isfinite(answers).all(1)  # an image that overflowed before teaches nothing
+            loss = task_loss(logits[sane], labels[sane], answers[sane], recipe) + recipe.penalty * penalty
+            optimiser.zero_grad()
+            loss.backward()
+            if torch.isfinite(torch.nn.utils.clip_grad_norm_(network.parameters(), recipe.gradient_clip)):
+                optimiser.step()
+            average.update(network)
+        return average.network
+
+    def _accuracies(self, network) -> str:
+        control = calibrated_control(network, self.planes)
+        result = evaluate(network, control, self.validation.planes(), self.validation.labels, compiled=self.options.compiled)
+        return f"validation accuracy {result.accuracy:.2f}%"
+
+    def _pixels(self, indices: np.ndarray, shifts: np.ndarray) -> np.ndarray:
+        return raster_shifted(self.planes[indices], shifts)
+
+    def _together(self, first: Found, second: Found) -> Found:
+        return self._sorted(*(np.concatenate([getattr(first, name), getattr(second, name)]) for name in ("indices", "shifts", "peaks")))
+
+    @staticmethod
+    def _sorted(indices, shifts, peaks) -> Found:
+        order = np.argsort(-peaks, kind="stable")
+        return Found(indices[order], shifts[order], peaks[order])

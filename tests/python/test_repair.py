@@ -1,0 +1,78 @@
+"""Repair: rare images beyond the goal come back into range, and the network stays what it was."""
+
+import numpy as np
+import pytest
+import torch
+
+from obscura_train.checkpoint import load_network, save_checkpoint
+from obscura_train.cli import main
+from obscura_train.data import ImageSet, write_mosaic
+from obscura_train.data.stress_images import raster_shifted
+from obscura_train.errors import UserError
+from obscura_train.evaluation import calibrated_control, evaluate
+from obscura_train.networks import NetworkSpec
+from obscura_train.repair import Repair, RepairOptions
+
+from conftest import SIDE
+
+
+@pytest.fixture
+def trained(coloured_images, tmp_path):
+    """A checkpoint of a network trained without any range control, and its images: the last ones are of extreme contrast."""
+    images = coloured_images.images.copy()
+    images[-4:] = np.where(images[-4:] > 100, 255, 0)
+    data = ImageSet(images, coloured_images.labels, coloured_images.classes)
+    write_mosaic(data, tmp_path / "set.webp", columns=20)
+    assert main(["train", "--data", str(tmp_path / "set.webp"), "--side", str(SIDE), "--out", str(tmp_path / "run"), "--epochs", "6", "--frozen-epochs", "1", "--batch", "20",
+                 "--validation", "20", "--penalty", "0", "--stress", "0", "--replay", "0"]) == 0
+    return tmp_path / "run" / "best.pt", data
+
+
+def settings(**changes) -> RepairOptions:
+    return RepairOptions(**({"batch": 20, "pool": 8, "hard": 6, "steps": 60, "rates": (0.0001, 0.02), "share": 0.5} | changes))
+
+
+def test_worst_images_come_below_the_goal(trained):
+    path, images = trained
+    spec, network, _ = load_network(path)
+    said = []
+    repair = Repair(network, images, images.part(0, 40), settings(), said.append)
+    goal = 0.9 * repair.search(network).worst
+    repair.options = settings(goal=goal)
+    repaired = repair.run()
+    assert repair.search(repaired).worst < goal
+    peaks = evaluate(repaired, calibrated_control(repaired, images.planes()), images.planes()).peaks
+    assert peaks.max() < goal
+    assert said[0].startswith("before: ") and said[-1].startswith("rate ")
+    before, after = (evaluate(n, calibrated_control(n, images.planes()), images.planes(), images.labels).accuracy for n in (load_network(path)[1], repaired))
+    assert after > before - 10
+
+
+def test_a_network_within_the_goal_is_left_alone(trained):
+    path, images = trained
+    _, network, _ = load_network(path)
+    before = {name: value.clone() for name, value in network.state_dict().items()}
+    repaired = Repair(network, images, images.part(0, 40), settings(goal=1000.0), lambda line: None).run()
+    assert all(torch.equal(before[name], value) for name, value in repaired.state_dict().items())
+
+
+def test_a_goal_out_of_reach_says_how_far_it_came(trained):
+    path, images = trained
+    _, network, _ = load_network(path)
+    with pytest.raises(UserError, match="least worst peak"):
+        Repair(network, images, images.part(0, 40), settings(goal=0.01, steps=2, rates=(0.001,)), lambda line: None).run()
+
+
+def test_command(trained, tmp_path, capsys):
+    path, images = trained
+    out = tmp_path / "repaired.pt"
+    assert main(["repair", str(path), "--data", str(tmp_path / "set.webp"), "--side", str(SIDE), "--validation", "20", "--out", str(out), "--goal", "1000"]) == 0
+    assert "nothing to repair" in capsys.readouterr().out
+    assert load_network(out)[0] == NetworkSpec(**vars(load_network(path)[0]))
+    assert main(["repair", str(path), "--data", str(tmp_path / "set.webp"), "--side", str(SIDE), "--out", str(out), "--steps", "0"]) == 1
+
+
+def test_raster_shift_by_a_row_is_a_roll_of_rows():
+    planes = np.arange(2 * 3 * 4 * 5).reshape(2, 3, 4, 5)
+    np.testing.assert_array_equal(raster_shifted(planes, np.array([5, 10])), np.stack([np.roll(planes[0], 1, axis=1), np.roll(planes[1], 2, axis=1)]))
+    assert raster_shifted(planes, np.array([1, 0]))[0, 0, 1, 0] == planes[0, 0, 0, 4]
