@@ -146,9 +146,8 @@ void Bench::matrix_product() {
         out.push_back(pool_.take());
         outs.push_back(out.back().get());
     }
-    time("matrix product, 144 rows to 16", static_cast<double>(rows * outputs) * count, "multiply-adds/s", [&] {
-        kernels_.matrix_product(m, &panel, 1, weights.data(), outputs, outs.data(), count);
-    });
+    time("matrix product, 144 rows to 16", static_cast<double>(rows * outputs) * count, "multiply-adds/s",
+         [&] { kernels_.matrix_product(m, &panel, 1, weights.data(), outputs, outs.data(), count); });
 }
 
 void Bench::key_switching(const ckks::ParametersLiteral& literal) {

@@ -25,19 +25,17 @@ void LinearEngine::merge_piece(Block& block, std::size_t target, const std::vect
         for (const auto index : step.rows[chain][0].panels) {  // every term has a row of c0 modulo the chain
             const auto& panel = block.panels[index];
             const auto& column = block.columns[panel.column];
-            const RaisedDigits& raised = column.raised[target];
             const bool has_c0 = column.has_c0[target];
             std::array<const u32*, ring::max_inner_digits> b_ptr, a_ptr;
             for (std::size_t d = 0; d < digits && panel.key != nullptr; ++d) {
                 b_ptr[d] = panel.key->key.b[d][limb] + begin;
                 a_ptr[d] = panel.key->key.a[d][limb] + begin;
             }
-            const auto* automorphism = panel.key == nullptr ? nullptr : &panel.key->automorphism;
+            const RowReader reader(column.raised[target], panel.key == nullptr ? nullptr : &panel.key->automorphism,
+                                   begin, piece);
             for (std::size_t c = 0; c < static_cast<std::size_t>(block.out_channels()); ++c) {
                 const std::size_t first_row = c * column.rows(digits);
-                const auto moved = [&](std::size_t r) {
-                    return raised.gather(first_row + r, automorphism, begin, piece, room + r * stride);
-                };
+                const auto moved = [&](std::size_t r) { return reader.read(first_row + r, room + r * stride); };
                 auto& sums = block.sums[step.output * static_cast<std::size_t>(block.out_channels()) + c];
                 u32* const to[2] = {sums[0][limb] + begin, sums[1][limb] + begin};
                 if (panel.key != nullptr) {

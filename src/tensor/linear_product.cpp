@@ -244,7 +244,8 @@ void LinearEngine::pack_panel(const Block& block, const Panel& panel, std::size_
     const auto& column = block.columns[panel.column];
     const int channels = block.channels(column);
 
-    const RaisedDigits& raised = column.raised[target];
+    const RowReader reader(column.raised[target], panel.key == nullptr ? nullptr : &panel.key->automorphism, begin,
+                           piece);
     const auto pairs = PackedWeights::pairs(channels);
     const auto place = [&](std::size_t part, int c) {
         return ring::PanelPair{scratch.panels[part].data() + panel.offset * 2 * piece, pairs, c / 2};
@@ -261,10 +262,10 @@ void LinearEngine::pack_panel(const Block& block, const Panel& panel, std::size_
                 const auto at = static_cast<std::size_t>(i);
                 u32* out0 = scratch.rows.data() + at * stride;
                 u32* out1 = scratch.rows.data() + (2 + at) * stride;
-                if (has_c0) rows[0][at] = raised.gather(first_row(c + i), nullptr, begin, piece, out0);
+                if (has_c0) rows[0][at] = reader.read(first_row(c + i), out0);
                 if (!is_chain) continue;
                 const std::size_t row = first_row(c + i) + 1 + (column.rotated ? own : 0);
-                k.scale(m, special_product, raised.gather(row, nullptr, begin, piece, out1), out1, piece);
+                k.scale(m, special_product, reader.read(row, out1), out1, piece);
                 rows[1][at] = out1;
             }
             for (std::size_t part = 0; part < 2; ++part)
@@ -286,7 +287,7 @@ void LinearEngine::pack_panel(const Block& block, const Panel& panel, std::size_
         for (int i = 0; i < count; ++i) {
             auto& row = rows[static_cast<std::size_t>(i)];
             const auto moved = [&](std::size_t r) {
-                const u32* words = raised.gather(first_row(c + i) + r, &rotation.automorphism, begin, piece, room);
+                const u32* words = reader.read(first_row(c + i) + r, room);
                 room += stride;
                 return words;
             };

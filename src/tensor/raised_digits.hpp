@@ -25,18 +25,6 @@ class RaisedDigits {
         const std::size_t block = part * limbs_.size() + row;
         return limbs_[block >> blocks_log_].get() + ((block & ((std::size_t{1} << blocks_log_) - 1)) << part_log_);
     }
-    /// `count` words of a row from evaluation point `begin` on, permuted unless `automorphism` is null: a pointer to them
-    /// where they lie together, else `scratch` filled.
-    const std::uint32_t* gather(std::size_t row, const ring::Automorphism* automorphism, std::size_t begin,
-                                std::size_t count, std::uint32_t* scratch) const {
-        const auto words = [&](std::size_t from) { return at(from / part_words(), row) + from % part_words(); };
-        const auto source = [&](std::size_t to) { return automorphism == nullptr ? to : automorphism->word_of(to); };
-        const std::size_t run =
-            automorphism == nullptr ? part_words() : std::min(part_words(), automorphism->part_words());
-        if (run >= count) return words(source(begin));
-        for (std::size_t i = 0; i < count; i += run) std::copy_n(words(source(begin + i)), run, scratch + i);
-        return scratch;
-    }
     /// Copies whole polynomials to rows [first_row, first_row + rows.size()); null ones are skipped.
     void store(std::size_t first_row, const std::vector<const std::uint32_t*>& rows);
 
@@ -44,6 +32,40 @@ class RaisedDigits {
     int part_log_ = 0;
     int blocks_log_ = 0;             ///< log2 of the parts that a limb holds
     std::vector<ring::Limb> limbs_;  ///< as many as rows
+};
+
+/// Reads the same `count` evaluation points, from `begin` on and permuted unless `automorphism` is null, of one row
+/// after another.
+class RowReader {
+  public:
+    RowReader(const RaisedDigits& digits, const ring::Automorphism* automorphism, std::size_t begin, std::size_t count)
+        : digits_(digits),
+          automorphism_(automorphism),
+          begin_(begin),
+          count_(count),
+          run_(automorphism == nullptr ? digits.part_words()
+                                       : std::min(digits.part_words(), automorphism->part_words())),
+          part_(source(begin) / digits.part_words()),
+          offset_(source(begin) % digits.part_words()) {}
+
+    /// A pointer to the row's words where they lie together, else `scratch` filled.
+    const std::uint32_t* read(std::size_t row, std::uint32_t* scratch) const {
+        if (run_ >= count_) return digits_.at(part_, row) + offset_;
+        for (std::size_t i = 0; i < count_; i += run_) {
+            const std::size_t from = source(begin_ + i), part = digits_.part_words();
+            std::copy_n(digits_.at(from / part, row) + from % part, run_, scratch + i);
+        }
+        return scratch;
+    }
+
+  private:
+    std::size_t source(std::size_t to) const { return automorphism_ == nullptr ? to : automorphism_->word_of(to); }
+
+    const RaisedDigits& digits_;
+    const ring::Automorphism* automorphism_;
+    std::size_t begin_, count_;
+    std::size_t run_;  ///< words that surely lie together
+    std::size_t part_, offset_;
 };
 
 }  // namespace obscura::tensor

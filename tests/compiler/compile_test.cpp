@@ -97,6 +97,10 @@ TEST(Compile, MergesIdleTiles) {
         EXPECT_EQ(layer.merged_run, 2) << "16 pixels in eight tiles";
         EXPECT_LT(plan.parameters.chain[static_cast<std::size_t>(layer.level - 1)], 1U << 21);
         EXPECT_EQ(layer.level - layer.output_level(), layer.finish == plan::Finish::square ? 2 : 1);
+        if (layer.finish == plan::Finish::none) {  // the shortcut merges what it reads, fewer channels than its sums
+            EXPECT_TRUE(plan::is_identity(layer)) << layer.name;
+            EXPECT_LT(layer.out_channels, plan.layers[i + 1].out_channels);
+        }
     }
     EXPECT_EQ(merging, 2);
     // It is the same network, give or take the rounding of weights.

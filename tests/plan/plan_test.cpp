@@ -26,6 +26,26 @@ TEST(Plan, MasksThatNothingNeedsAreRefused) {
     expect_error(ErrorCode::format, "masked, which its merging and padding do not need", [&] { validate(plan); });
 }
 
+TEST(Plan, IdentityIsOneTapAndAUnitMatrix) {
+    Layer layer;
+    layer.out_channels = 2;
+    layer.operands = {{0, 2, 1, {{0, 0}}, {1, 0, 0, 1}}};
+    EXPECT_TRUE(is_identity(layer));
+    const auto changed = [&](const std::function<void(Layer&)>& change) {
+        Layer other = layer;
+        change(other);
+        return is_identity(other);
+    };
+    EXPECT_FALSE(changed([](Layer& l) { l.operands[0].weights = {1, 0, 0, 2}; }));
+    EXPECT_FALSE(changed([](Layer& l) { l.operands[0].weights = {1, 1, 0, 1}; }));
+    EXPECT_FALSE(changed([](Layer& l) { l.operands[0].taps = {{0, 1}}; }));
+    EXPECT_FALSE(changed([](Layer& l) { l.operands.push_back(l.operands[0]); }));
+    EXPECT_FALSE(changed([](Layer& l) {
+        l.operands[0].channels = 3;
+        l.operands[0].weights = {1, 0, 0, 0, 1, 0};
+    }));
+}
+
 TEST(Plan, ToyPlanIsValid) {
     EXPECT_NO_THROW(validate(testing::zero_padded_plan()));
     EXPECT_NO_THROW(validate(toy_plan()));

@@ -227,7 +227,7 @@ TEST_P(KernelVariants, PackPair) {
             for (int pair = 0; pair < pairs; ++pair) {
                 const auto a = residues(count), b = residues(count);
                 const bool second = pair != 1;
-                k->pack_pair(a, second ? b.data() : nullptr, {panel, pairs, pair}, count);
+                k->pack_pair(a.data(), second ? b.data() : nullptr, {panel, pairs, pair}, count);
                 expected.push_back(a.vector());
                 expected.push_back(second ? b.vector() : std::vector<u32>(count));
             }
@@ -268,6 +268,48 @@ TEST_P(KernelVariants, SwitchPair) {
                         sum += montgomery_reduce(static_cast<u64>(rows[0].digits[j][n]) * key0[j][n], m) % q;
                     ASSERT_EQ(results[0][2][n], sum % q);
                 }
+            }
+}
+
+TEST_P(KernelVariants, SwitchMasked) {
+    for (const auto count : counts)
+        for (int digits = 1; digits <= max_inner_digits; ++digits)
+            for (const bool largest : {false, true}) {
+                std::vector<Words<u32>> words;
+                for (int j = 0; j < 3 * digits + 4; ++j) words.push_back(residues(count));
+                if (largest)
+                    for (auto& row : words) std::fill(row.data(), row.data() + count, q - 1);
+                SwitchedRow row;
+                std::vector<const u32*> key0, key1;
+                for (int j = 0; j < digits; ++j) {
+                    row.digits[j] = words[3 * j].data();
+                    key0.push_back(words[3 * j + 1].data());
+                    key1.push_back(words[3 * j + 2].data());
+                }
+                const Words<u32>*more = &words[3 * digits], &mask = more[0];
+                for (const bool has_c0 : {true, false})
+                    for (const bool add : {false, true}) {
+                        row.c0 = has_c0 ? more[1].data() : nullptr;
+                        std::vector<u32> sums[2][2];
+                        for (const Kernels* k : {&scalar, &variant}) {
+                            Words<u32> sum0(count), sum1(count);
+                            std::copy_n(more[2].data(), count, sum0.data());
+                            std::copy_n(more[3].data(), count, sum1.data());
+                            k->switch_masked(m, row, key0.data(), key1.data(), digits, mask.data(), add, sum0, sum1,
+                                             count);
+                            sums[k == &variant][0] = sum0.vector();
+                            sums[k == &variant][1] = sum1.vector();
+                        }
+                        ASSERT_EQ(sums[0][0], sums[1][0]) << digits << " digits, " << count << " words";
+                        ASSERT_EQ(sums[0][1], sums[1][1]) << digits << " digits, " << count << " words";
+                        for (std::size_t n = 0; n < count; ++n) {  // and the definition
+                            u64 c1 = 0;
+                            for (int j = 0; j < digits; ++j)
+                                c1 += montgomery_reduce(static_cast<u64>(row.digits[j][n]) * key1[j][n], m) % q;
+                            const u64 product = montgomery_reduce(c1 % q * mask[n], m) % q;
+                            ASSERT_EQ(sums[0][1][n], (product + (add ? more[3][n] : 0)) % q);
+                        }
+                    }
             }
 }
 

@@ -101,8 +101,8 @@ struct Kernels {
     /// sum_j digits_j key1_j / 2^32 to out1. keys in [0, q).
     void (*switch_pair)(const Modulus& m, std::span<const SwitchedRow> rows, const u32* const* key0,
                         const u32* const* key1, int digit_count, PanelPair out0, PanelPair out1, std::size_t count);
-    /// The same for one row, times a mask: Montgomery products of the two results with `mask` are added to sum0 and sum1,
-    /// or replace them if not `add`. mask, sum0, sum1 in [0, q).
+    /// The same for one row, times a mask: Montgomery products of the two results with `mask` are added to sum0 and
+    /// sum1, or replace them if not `add`. mask, sum0, sum1 in [0, q).
     void (*switch_masked)(const Modulus& m, const SwitchedRow& row, const u32* const* key0, const u32* const* key1,
                           int digit_count, const u32* mask, bool add, u32* sum0, u32* sum1, std::size_t count);
     /// Integer matrix product over packed panels: outs[o][n] = sum_k weight[o][k] x[k][n] mod q, in [0, q), for o in

@@ -208,7 +208,8 @@ void matrix_product(const Modulus& m, const Panel* panels, int panel_count, cons
             const u32* weight = w;
             for (int p = 0; p < panel_count; ++p)
                 for (int k = 0; k < panels[p].pairs; ++k, weight += product_block) {
-                    const std::size_t at = 2 * (n * static_cast<std::size_t>(panels[p].pairs) + static_cast<std::size_t>(k));
+                    const std::size_t at =
+                        2 * (n * static_cast<std::size_t>(panels[p].pairs) + static_cast<std::size_t>(k));
                     const u32 lo = panels[p].data[at], hi = panels[p].data[at + 1];
                     const i32 wa = static_cast<std::int16_t>(*weight & 0xffff),
                               wb = static_cast<std::int16_t>(*weight >> 16);
@@ -228,9 +229,24 @@ void subtract_scale(const Modulus& m, Factor f, u32 bias, const u32* x, const u3
 }  // namespace
 
 const Kernels& scalar_kernels() {
-    static const Kernels kernels{
-        "scalar", 9,      ntt_forward, ntt_inverse, ntt_inverse_centred, scale_centred, scale,          add,
-        multiply, square, convert,     quotient,    inner_product,       pack_pair,     switch_pair, switch_masked, matrix_product, subtract_scale};
+    static const Kernels kernels{"scalar",
+                                 9,
+                                 ntt_forward,
+                                 ntt_inverse,
+                                 ntt_inverse_centred,
+                                 scale_centred,
+                                 scale,
+                                 add,
+                                 multiply,
+                                 square,
+                                 convert,
+                                 quotient,
+                                 inner_product,
+                                 pack_pair,
+                                 switch_pair,
+                                 switch_masked,
+                                 matrix_product,
+                                 subtract_scale};
     return kernels;
 }
 

@@ -2,8 +2,8 @@
 
 #include "ring/kernels/simd/pointwise.inc.hpp"
 
-/// Packing rows for the matrix product, as [vector of columns][pair][low halves, high halves], so that the product reads
-/// a column of rows as one run; and switching keys of rows on their way there, or to masked sums.
+/// Packing rows for the matrix product, as [vector of columns][pair][low halves, high halves], so that the product
+/// reads a column of rows as one run; and switching keys of rows on their way there, or to masked sums.
 namespace obscura::ring {
 namespace {
 
@@ -71,18 +71,22 @@ template <int Rows, class Write>
                                                      const u32* const* key0, const u32* const* key1, int digit_count,
                                                      std::size_t count, Write&& write) {
     switch (digit_count) {
-        case 1: return switch_rows<Rows, 1>(reduce, rows, key0, key1, 1, count, write);
-        case 2: return switch_rows<Rows, 2>(reduce, rows, key0, key1, 2, count, write);
-        case 3: return switch_rows<Rows, 3>(reduce, rows, key0, key1, 3, count, write);
-        case 4: return switch_rows<Rows, 4>(reduce, rows, key0, key1, 4, count, write);
-        default: return switch_rows<Rows, 0>(reduce, rows, key0, key1, digit_count, count, write);
+        case 1:
+            return switch_rows<Rows, 1>(reduce, rows, key0, key1, 1, count, write);
+        case 2:
+            return switch_rows<Rows, 2>(reduce, rows, key0, key1, 2, count, write);
+        case 3:
+            return switch_rows<Rows, 3>(reduce, rows, key0, key1, 3, count, write);
+        case 4:
+            return switch_rows<Rows, 4>(reduce, rows, key0, key1, 4, count, write);
+        default:
+            return switch_rows<Rows, 0>(reduce, rows, key0, key1, digit_count, count, write);
     }
 }
 
 inline void switch_pair(const Modulus& m, std::span<const SwitchedRow> rows, const u32* const* key0,
                         const u32* const* key1, int digit_count, PanelPair out0, PanelPair out1, std::size_t count) {
-    if (!whole_vectors(count))
-        return scalar_kernels().switch_pair(m, rows, key0, key1, digit_count, out0, out1, count);
+    if (!whole_vectors(count)) return scalar_kernels().switch_pair(m, rows, key0, key1, digit_count, out0, out1, count);
     const Reducer reduce(m);
     PairWriter writer0(out0), writer1(out1);
     if (rows.size() == 2)
