@@ -24,15 +24,7 @@ namespace {
 using obscura::testing::expect_error;
 using testing::expected;
 using testing::model_path;
-
-CompileOptions toy_options() {
-    CompileOptions options;
-    options.log_degree = 10;
-    options.insecure_for_tests = true;
-    options.threads = 2;
-    options.run_length = 8;  // rows
-    return options;
-}
+using testing::toy_options;
 
 plan::Plan toy_plan(const char* model, int channels, const CompileOptions& options) {
     return compile(model_path(model), testing::images(expected(model), 8, 8, channels), options);
@@ -223,7 +215,9 @@ TEST(ParameterChoice, FewerWeightBitsMakeSmallerPrimes) {
         options.weight_bits = bits;
         const auto literal = choose_parameters(limbs(21), 32, options);
         for (std::size_t i = 0; i < literal.chain.size(); ++i) {
-            const double wanted = i < 2 ? 30 : i == 2 ? 23.5 + bits : 22 + bits;
+            const double wanted = i < 2    ? 30
+                                  : i == 2 ? 2 * options.log_scale - options.last_log_scale + bits
+                                           : options.log_scale + bits;
             EXPECT_NEAR(std::log2(literal.chain[i]), std::min(30.0, wanted), 0.5) << bits << " bits, prime " << i;
         }
         const ckks::Parameters parameters(literal);

@@ -20,15 +20,7 @@ namespace {
 using obscura::testing::expect_error;
 using testing::expected;
 using testing::model_path;
-
-CompileOptions toy_options() {
-    CompileOptions options;
-    options.log_degree = 10;
-    options.insecure_for_tests = true;
-    options.threads = 2;
-    options.run_length = 8;
-    return options;
-}
+using testing::toy_options;
 
 plan::Plan toy_plan(const std::vector<std::string>& models, const CompileOptions& options) {
     std::vector<std::string> paths;

@@ -5,6 +5,7 @@
 #include <string>
 #include <vector>
 
+#include "compiler/compile.hpp"
 #include "io/images.hpp"
 
 /// The models of tests/data and what they should give (tests/data/make_onnx.py).
@@ -12,6 +13,16 @@ namespace obscura::compiler::testing {
 
 inline std::string model_path(const std::string& name) {
     return std::string(OBSCURA_SOURCE_DIR) + "/tests/data/" + name + ".onnx";
+}
+
+/// A small insecure ring, rows of eight pixels.
+inline CompileOptions toy_options() {
+    CompileOptions options;
+    options.log_degree = 10;
+    options.insecure_for_tests = true;
+    options.threads = 2;
+    options.run_length = 8;
+    return options;
 }
 
 struct Expected {
