@@ -134,6 +134,7 @@ def run_repair(arguments) -> None:
     _check_classes(spec, training)
     values = {field.name: getattr(arguments, field.name) for field in fields(RepairOptions)}
     options = RepairOptions(**(values | {"rates": tuple(arguments.rates)}))
+    Path(arguments.out).parent.mkdir(parents=True, exist_ok=True)  # before minutes of work, not after
     save_checkpoint(Path(arguments.out), spec, Repair(network, training, validation, options).run(), classes)
     print(f"{arguments.out}: the network within {options.goal:g} x rms")
 
