@@ -26,6 +26,7 @@ class TrainOptions:
     label_smoothing: float = 0.0
     ema: float = 0.998
     augment: bool = True
+    cutout: int = 0  # pixels
     penalty: float = 0.02  # weight of the range penalty
     limit: float = 4.5  # multiples of rms(v) where it begins
     clamp: float = 7.0
@@ -52,6 +53,8 @@ class TrainOptions:
                 raise UserError(f"--{name.replace('_', '-')} is {getattr(self, name)}; it must be positive")
         if not (0 <= self.ema < 1 and 0 <= self.distill <= 1 and 0 <= self.label_smoothing < 1):
             raise UserError(f"ema {self.ema}, label smoothing {self.label_smoothing}: must be in [0, 1); distill {self.distill}: in [0, 1]")
+        if not 0 <= self.cutout < self.side:
+            raise UserError(f"--cutout {self.cutout}: from 0 to {self.side - 1}, less than an image's side")
         if self.cluster_per not in GROUPS or self.clusters not in (0, *range(2, MOST_CLUSTERS + 1)):
             raise UserError(f"--clusters {self.clusters} --cluster-per {self.cluster_per}: need 0 or 2 to {MOST_CLUSTERS}, per {', '.join(GROUPS)}")
         if self.clamp <= self.limit:

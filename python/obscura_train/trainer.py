@@ -15,7 +15,7 @@ import torch
 from .checkpoint import read_checkpoint, save_checkpoint
 from .clustering import SharedWeights, cluster
 from .data import ImageSet
-from .data.augment import Augmenter
+from .data.augment import Augmenter, cut_squares
 from .data.hard_images import HardImages
 from .data.stress_images import stress_mixture
 from .ema import WeightAverage
@@ -132,6 +132,8 @@ class Trainer:
         """One step on the training images of these indices; [loss, penalty, accuracy]."""
         options, count = self.options, len(chosen)
         images = self.augmenter.batch(chosen, generator)
+        if options.cutout:  # hard images below stay whole: their peaks are what counts
+            cut_squares(images, options.cutout, generator)
         if options.stress and self.control.activations:
             images = np.concatenate([images, stress_mixture(images, options.stress, generator)])
         if options.replay and self.control.activations and not self.network.training:  # hard images would sway batch statistics

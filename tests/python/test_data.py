@@ -5,7 +5,7 @@ from PIL import Image
 import pytest
 
 from obscura_train.data import ImageSet, read_images, split_validation, write_mosaic
-from obscura_train.data.augment import Augmenter
+from obscura_train.data.augment import Augmenter, cut_squares
 from obscura_train.data.hard_images import HardImages
 from obscura_train.data.stress_images import SYNTHETIC, rolled, stress_mixture
 from obscura_train.errors import UserError
@@ -101,6 +101,17 @@ def test_augmentation_is_a_shifted_or_mirrored_crop(coloured_images):
     crops = Augmenter(planes).batch(np.arange(40), np.random.default_rng(1))
     assert crops.shape == planes[:40].shape and (crops != planes[:40]).any()
     np.testing.assert_array_equal(Augmenter(planes, enabled=False).batch(np.arange(5), np.random.default_rng(1)), planes[:5])
+
+
+def test_cutout_greys_one_square_of_an_image():
+    images = np.full((200, 3, 12, 10), 7, np.uint8)
+    cut_squares(images, 5, np.random.default_rng(3))
+    cut = images != 7
+    np.testing.assert_array_equal(cut, np.broadcast_to(cut[:, :1], cut.shape))
+    rows, columns = cut[:, 0].any(2).sum(1), cut[:, 0].any(1).sum(1)
+    np.testing.assert_array_equal(cut[:, 0].sum((1, 2)), rows * columns)
+    assert rows.max() == 5 and rows.min() >= 3 and columns.max() == 5 and columns.min() >= 3, "at least half a square is inside"
+    assert len({tuple(np.argwhere(image[0]).min(0)) for image in cut}) > 40, "anywhere in the image"
 
 
 def test_stress_images(coloured_images):

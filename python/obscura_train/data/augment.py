@@ -1,4 +1,4 @@
-"""Standard augmentation: a shifted crop and a mirror image, drawn for each image."""
+"""Augmentation: a shifted crop and a mirror image, drawn for each image, and a square cut out."""
 
 import numpy as np
 
@@ -23,3 +23,13 @@ class Augmenter:
         mirrored = generator.random(count) < 0.5
         crops[mirrored] = crops[mirrored, :, :, ::-1]
         return crops
+
+
+def cut_squares(images: np.ndarray, side: int, generator: np.random.Generator) -> None:
+    """Turns a square of `side` pixels of each image [n, 3, H, W] grey; it may reach over the edge (DeVries and Taylor, arXiv:1708.04552)."""
+    count, _, height, width = images.shape
+    tops = generator.integers(0, height, (count, 1)) - side // 2
+    lefts = generator.integers(0, width, (count, 1)) - side // 2
+    rows = (np.arange(height) >= tops) & (np.arange(height) < tops + side)
+    columns = (np.arange(width) >= lefts) & (np.arange(width) < lefts + side)
+    np.copyto(images, GREY, where=rows[:, None, :, None] & columns[:, None, None, :])
