@@ -4,46 +4,13 @@
 #include <array>
 #include <cassert>
 
+#include "ckks/base_conversion.hpp"
+
 namespace obscura::ckks {
 
 namespace {
 
-/// Conversions work on pieces of this many words, so that the sources of a piece stay in the first-level cache.
-constexpr std::size_t piece = 1024;
-
-const i32* as_signed(const u32* p) {
-    return reinterpret_cast<const i32*>(p);
-}
-i32* as_signed(u32* p) {
-    return reinterpret_cast<i32*>(p);
-}
-
-/// Converts `sources` to every target with a non-null output that is not itself a source.
-void convert_to(const Context& context, const Conversion& conversion, std::span<const i32* const> sources,
-                const i32* small, std::span<const int> targets, u32* const* out) {
-    std::array<ring::ConversionTarget, 64> list;
-    int count = 0;
-    for (std::size_t i = 0; i < targets.size(); ++i) {
-        const auto t = static_cast<std::size_t>(targets[i]);
-        if (out[i] == nullptr || conversion.factor[t].empty()) continue;
-        assert(count < static_cast<int>(list.size()));
-        list[static_cast<std::size_t>(count++)] = {&context.modulus(targets[i]), conversion.factor[t].data(),
-                                                   conversion.minus_product[t], out[i]};
-    }
-    if (count == 0) return;
-    for (std::size_t begin = 0; begin < context.degree(); begin += piece)
-        context.kernels().convert(sources.data(), static_cast<int>(sources.size()), small, list.data(), count, begin,
-                                  std::min<std::size_t>(begin + piece, context.degree()));
-}
-
-/// Sources of a ModDown in the order of its Conversion.
-std::vector<int> source_limbs(const Context& context, int level, int dropped) {
-    std::vector<int> limbs;
-    for (int k = 0; k < context.special_limbs(); ++k) limbs.push_back(context.levels() + k);
-    for (int i = 1; i <= dropped; ++i) limbs.push_back(level - i);
-    return limbs;
-}
-
+/// `count` of the limbs of Q P from number `first` on, the special ones before the chain.
 std::vector<int> groups_of(const Context& context, int level, std::size_t first, std::size_t count) {
     std::vector<int> group;
     const auto special = static_cast<std::size_t>(context.special_limbs());
@@ -64,48 +31,6 @@ SwitchScratch::SwitchScratch(const Context& context, LimbPool& pool)
     fill(digits, levels);
     fill(raised, static_cast<std::size_t>(context.parameters().digits(context.levels())) * group * together);
     fill(special, static_cast<std::size_t>(context.special_limbs()));
-}
-
-void mod_up_coefficients(const Context& context, std::span<const ModUpItem> items, int level, bool plain,
-                         std::span<const int> targets) {
-    const int digits = context.parameters().digits(level);
-    for (const auto& item : items)
-        for (int d = 0; d < digits; ++d) {
-            const auto& conversion = plain ? context.mod_up_plain(d, level) : context.mod_up(d, level);
-            std::array<const i32*, ring::max_conversion_sources> sources;
-            const int begin = context.digit_begin(d), end = context.digit_end(d, level);
-            for (int i = begin; i < end; ++i) sources[static_cast<std::size_t>(i - begin)] = as_signed(item.digits[i]);
-            convert_to(context, conversion, {sources.data(), static_cast<std::size_t>(end - begin)}, nullptr, targets,
-                       item.out + static_cast<std::size_t>(d) * targets.size());
-        }
-}
-
-void mod_up_evaluations(const Context& context, std::span<const ModUpItem> items, int level,
-                        std::span<const int> targets, std::size_t target) {
-    const int digits = context.parameters().digits(level), t = targets[target];
-    for (const auto& item : items)
-        for (int d = 0; d < digits; ++d) {
-            u32* limb = item.out[static_cast<std::size_t>(d) * targets.size() + target];
-            const bool own = t >= context.digit_begin(d) && t < context.digit_end(d, level);
-            if (limb != nullptr && !own) context.kernels().ntt_forward(context.table(t), limb, limb);
-        }
-}
-
-void mod_up(const Context& context, std::span<const ModUpItem> items, int level, bool plain,
-            std::span<const int> targets) {
-    mod_up_coefficients(context, items, level, plain, targets);
-    for (std::size_t i = 0; i < targets.size(); ++i) mod_up_evaluations(context, items, level, targets, i);
-}
-
-void digit_evaluations(const Context& context, const Poly& digits, int level, int t, u32* out) {
-    const int d = t / context.parameters().digit_limbs();
-    const auto& m = context.modulus(t);
-    const auto factor = context.mod_up(d, level).unweight[static_cast<std::size_t>(t - context.digit_begin(d))];
-    const u32* y = digits[static_cast<std::size_t>(t)];
-    for (std::size_t i = 0; i < context.degree(); ++i)
-        out[i] = y[i] + m.q;  // centred values become positive, below 2 q
-    context.kernels().scale(m, factor, out, out, context.degree());
-    context.kernels().ntt_forward(context.table(t), out, out);
 }
 
 Operand square_relinearise(const Context& context, const SwitchingKey& key, Ciphertext&& z, LimbPool& pool,
@@ -288,68 +213,6 @@ std::vector<Ciphertext> rotate_hoisted(const Context& context, const EvaluationK
         results.push_back({std::move(sum.c0), std::move(sum.c1)});
     }
     return results;
-}
-
-void mod_down_sources(const Context& context, Poly& extended, int level, int dropped, u32* small) {
-    const auto& k = context.kernels();
-    const auto& conversion = context.mod_down(level, dropped);
-    const auto limbs = source_limbs(context, level, dropped);
-    std::array<const i32*, ring::max_conversion_sources> sources;
-    for (std::size_t i = 0; i < limbs.size(); ++i) {
-        u32* x = extended[static_cast<std::size_t>(limbs[i])];
-        k.ntt_inverse_centred(context.table(limbs[i]), conversion.weighted_inverse[i], x, as_signed(x));
-        sources[i] = as_signed(x);
-    }
-    k.quotient(sources.data(), conversion.reciprocal.data(), static_cast<int>(limbs.size()), conversion.shift,
-               as_signed(small), context.degree());
-}
-
-void mod_down_targets(const Context& context, std::span<const ModDownItem> items, int level, int dropped,
-                      std::span<const int> targets) {
-    const auto& k = context.kernels();
-    const auto& conversion = context.mod_down(level, dropped);
-    const auto limbs = source_limbs(context, level, dropped);
-    std::vector<const i32*> sources(limbs.size());
-    for (const auto& item : items) {
-        for (std::size_t i = 0; i < limbs.size(); ++i)
-            sources[i] = as_signed((*item.extended)[static_cast<std::size_t>(limbs[i])]);
-        convert_to(context, conversion, sources, as_signed(item.small), targets, item.room);
-    }
-    for (std::size_t i = 0; i < targets.size(); ++i) {
-        const int t = targets[i];
-        const auto& m = context.modulus(t);
-        const auto factor = context.division_inverse(t, level, dropped);
-        for (const auto& item : items) {
-            k.ntt_forward(context.table(t), item.room[i], item.room[i]);
-            u32* x = (*item.extended)[static_cast<std::size_t>(t)];
-            k.subtract_scale(m, factor, ring::reduce_signed(item.bias, m.q), x, item.room[i], x, context.degree());
-        }
-    }
-}
-
-Ciphertext rescale(const Context& context, const Ciphertext& ciphertext, LimbPool& pool) {
-    const auto& k = context.kernels();
-    const std::size_t n = context.degree();
-    const int level = ciphertext.level();
-    const auto last = static_cast<std::size_t>(level - 1);
-    assert(level >= 2);
-    Ciphertext result{ring::make_poly(pool, level - 1), ring::make_poly(pool, level - 1)};
-    const Limb y = pool.take(), lifted = pool.take();
-    for (int part = 0; part < 2; ++part) {
-        const Poly& in = part == 0 ? ciphertext.c0 : ciphertext.c1;
-        Poly& out = part == 0 ? result.c0 : result.c1;
-        k.ntt_inverse_centred(context.table(level - 1), context.unit_scale(level - 1), in[last], as_signed(y.get()));
-        for (int t = 0; t < level - 1; ++t) {
-            const auto limb = static_cast<std::size_t>(t);
-            const u32 q = context.prime(t);
-            for (std::size_t i = 0; i < n; ++i) lifted[i] = ring::reduce_signed(as_signed(y.get())[i], q);
-            k.ntt_forward(context.table(t), lifted.get(), lifted.get());
-            const u32 inverse = ring::inverse_mod(context.prime(level - 1) % q, q);
-            k.subtract_scale(context.modulus(t), ring::make_factor(inverse, q), 0, in[limb], lifted.get(), out[limb],
-                             n);
-        }
-    }
-    return result;
 }
 
 }  // namespace obscura::ckks
