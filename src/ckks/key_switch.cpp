@@ -57,8 +57,8 @@ Operand square_relinearise(const Context& context, const SwitchingKey& key, Ciph
     result.level = result.digit_level = level;
     result.extended0 = std::move(z.c0);
     result.extended0.limbs.resize(static_cast<std::size_t>(context.limbs()));
-    for (int j = 0; j < special; ++j)
-        result.extended0.limbs[static_cast<std::size_t>(context.levels() + j)] = pool.take();
+    for (int t = context.levels(); t < context.limbs(); ++t)
+        result.extended0.limbs[static_cast<std::size_t>(t)] = pool.take();
     result.digits1 = std::move(z.c1);
 
     for (std::size_t first = 0;; first += SwitchScratch::group) {
@@ -167,8 +167,10 @@ std::vector<Ciphertext> rotate_hoisted(const Context& context, const EvaluationK
         const auto limb = static_cast<std::size_t>(t);
         const auto& m = context.modulus(t);
         std::vector<u32*> raised;
+        raised.reserve(static_cast<std::size_t>(digit_count));
         for (int d = 0; d < digit_count; ++d) raised.push_back(scratch.raised[static_cast<std::size_t>(d)].get());
         std::vector<const u32*> digits;
+        digits.reserve(static_cast<std::size_t>(level));
         for (int i = 0; i < level; ++i) digits.push_back(operand.digits1[static_cast<std::size_t>(i)]);
         const ModUpItem item{digits.data(), raised.data()};
         mod_up(context, {&item, 1}, level, false, targets);

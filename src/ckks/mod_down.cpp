@@ -13,6 +13,7 @@ namespace {
 /// Sources of a ModDown in the order of its Conversion.
 std::vector<int> source_limbs(const Context& context, int level, int dropped) {
     std::vector<int> limbs;
+    limbs.reserve(static_cast<std::size_t>(context.special_limbs()) + static_cast<std::size_t>(dropped));
     for (int k = 0; k < context.special_limbs(); ++k) limbs.push_back(context.levels() + k);
     for (int i = 1; i <= dropped; ++i) limbs.push_back(level - i);
     return limbs;
