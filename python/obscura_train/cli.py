@@ -96,6 +96,9 @@ def make_parser() -> argparse.ArgumentParser:
     repair.add_argument("--side", type=int, default=32)
     repair.add_argument("--validation", type=int, default=3000, help="as in training")
     repair.add_argument("--threads", type=int, default=0, help="CPU threads, 0 for all")
+    average = commands_.add_parser("average", help="the mean of the weights of networks that were trained on from one another; `evaluate` it on validation images")
+    average.add_argument("checkpoint", nargs="+", help="checkpoints of one kind of network")
+    average.add_argument("--out", required=True, help="checkpoint to write")
     study = commands_.add_parser("study", help="accuracy at fewer bits of weight and at the noise of encryption: a table and a plot")
     study.add_argument("checkpoint")
     study.add_argument("--data", required=True, help="training images; the validation part is judged on")
@@ -122,7 +125,7 @@ def main(argv: list[str] | None = None) -> int:
             (commands.run_training if arguments.command == "train" else commands.run_conversion)(arguments, options)
         else:
             {"export": commands.run_export, "evaluate": commands.run_evaluation, "stress": commands.run_stress, "study": commands.run_quantisation_study,
-             "repair": commands.run_repair, "mosaic": commands.run_mosaic}[arguments.command](arguments)
+             "repair": commands.run_repair, "average": commands.run_average, "mosaic": commands.run_mosaic}[arguments.command](arguments)
     except UserError as error:
         print(f"obscura_train: {error}", file=sys.stderr)
         return 1

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import torch
 
+from .averaging import average_networks
 from .checkpoint import load_network, read_checkpoint, save_checkpoint
 from .convert import convert_network
 from .data import ImageSet, read_images, split_validation, write_mosaic
@@ -137,6 +138,13 @@ def run_repair(arguments) -> None:
     Path(arguments.out).parent.mkdir(parents=True, exist_ok=True)  # before minutes of work, not after
     save_checkpoint(Path(arguments.out), spec, Repair(network, training, validation, options).run(), classes)
     print(f"{arguments.out}: the network within {options.goal:g} x rms")
+
+
+def run_average(arguments) -> None:
+    path = Path(arguments.out)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    save_checkpoint(path, *average_networks([Path(name) for name in arguments.checkpoint]))
+    print(f"{path}: the mean of {len(arguments.checkpoint)} networks")
 
 
 def run_quantisation_study(arguments) -> None:
