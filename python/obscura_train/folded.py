@@ -3,7 +3,7 @@
 Batch normalisation (by its running statistics), activation coefficients and constants are folded into the
 weights, differentiably, so that training through this form still moves the network's own parameters.  It sees
 exactly the function that inference computes, and on a CPU it takes half the time of the unfolded one.
-Needs quadratic activations and raster padding (a constant passes through a convolution without borders).
+Needs quadratic activations and cyclic padding (a constant passes through a convolution without borders).
 """
 
 import torch
@@ -11,7 +11,7 @@ import torch.nn.functional as F
 
 from .activations import Quadratic
 from .networks.resnet import ResNet
-from .padding import raster_pad
+from .padding import cyclic_pad
 from .range_control import RangeControl
 
 
@@ -55,7 +55,7 @@ class _Wave:
 
 
 class FoldedResNet:
-    """Runs a ResNet with quadratic activations and raster padding in folded form, watched by its RangeControl.
+    """Runs a ResNet with quadratic activations and cyclic padding in folded form, watched by its RangeControl.
 
     Peaks go to the control as in the unfolded form; clamping follows the control too.
     rounding(rows, inputs, rms) -> (rows, excess), if given, stands for a compiler's: rows are the weights that add up
@@ -68,7 +68,7 @@ class FoldedResNet:
 
     @staticmethod
     def supports(network) -> bool:
-        return isinstance(network, ResNet) and isinstance(network.stem_act, Quadratic) and network.stem.padding == "raster"
+        return isinstance(network, ResNet) and isinstance(network.stem_act, Quadratic) and network.stem.wrap > 0
 
     def __call__(self, pixels: torch.Tensor) -> torch.Tensor:
         """pixels [N, colours, H, W] (0..255) to logits [N, classes]."""
@@ -102,7 +102,7 @@ class FoldedResNet:
         if self.rounding is not None:
             rows, excess = self.rounding(rows, [wave.mean] if skip is None else [wave.mean, skip.mean], self.control.rms(activation.index))
             bias = bias - excess
-        x = raster_pad(wave.u) if weight.shape[-1] == 3 else wave.u
+        x = cyclic_pad(wave.u, conv.wrap) if weight.shape[-1] == 3 else wave.u
         v = F.conv2d(x, rows[0], bias, stride=conv.stride)
         if block is not None:
             v = v + F.conv2d(skip.u, rows[1], stride=shortcut.stride) if block.shortcut is not None else torch.addcmul(v, skip.u, rows[1].view(1, -1, 1, 1))

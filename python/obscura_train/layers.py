@@ -7,7 +7,7 @@ import torch
 from torch import nn
 import torch.nn.functional as F
 
-from .padding import export_raster_pad, raster_pad
+from .padding import cyclic_pad, export_cyclic_pad
 
 CIFAR_MEAN = (0.4914, 0.4822, 0.4465)  # of pixels scaled to [0, 1]
 CIFAR_DEVIATION = (0.247, 0.243, 0.261)
@@ -38,27 +38,27 @@ class PixelNorm(nn.Module):
 
 
 class Conv(nn.Module):
-    """A k x k convolution (k = 1 or 3) without bias, same size at stride 1."""
+    """A k x k convolution (k = 1 or 3) without bias, same size at stride 1.  `wrap`: of cyclic padding, in rows; 0: zeros."""
 
-    def __init__(self, inputs: int, outputs: int, size: int, stride: int = 1, padding: str = "raster"):
+    def __init__(self, inputs: int, outputs: int, size: int, stride: int = 1, wrap: int = 1):
         super().__init__()
         if size not in (1, 3):
             raise ValueError(f"kernel size {size}: only 1 and 3 are supported")
         self.weight = nn.Parameter(torch.randn(outputs, inputs, size, size) * math.sqrt(2 / (outputs * size * size)))
-        self.stride, self.padding = stride, padding
+        self.stride, self.wrap = stride, wrap
 
     def forward(self, x):
         if self.weight.shape[-1] == 1:
             return F.conv2d(x, self.weight, stride=self.stride)
-        if self.padding == "raster":
-            return F.conv2d(raster_pad(x), self.weight, stride=self.stride)
+        if self.wrap:
+            return F.conv2d(cyclic_pad(x, self.wrap), self.weight, stride=self.stride)
         return F.conv2d(x, self.weight, stride=self.stride, padding=1)
 
     def export(self, graph, x: str, name: str) -> str:
         spatial = self.weight.shape[-1] == 3
-        if spatial and self.padding == "raster":
-            x = export_raster_pad(graph, x)
-        pad = 1 if spatial and self.padding == "zeros" else 0
+        if spatial and self.wrap:
+            x = export_cyclic_pad(graph, x, self.wrap)
+        pad = 1 if spatial and not self.wrap else 0
         return graph.conv(x, name, self.weight, stride=self.stride, pad=pad)
 
 

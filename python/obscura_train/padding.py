@@ -1,26 +1,45 @@
 """How a convolution sees beyond the border of an image.
 
-Under encryption an image is a run of pixels, row after row, and a convolution tap is a rotation of that
-run.  With *cyclic raster* padding the neighbour of pixel p at offset o is simply pixel (p + o) mod (H*W):
-the right neighbour of a row's last pixel is the next row's first.  No border needs masking then.
+Under encryption the image is cut into cells, and a ciphertext holds one pixel of every cell, the cells row after row. A
+convolution tap is a rotation of that row of cells: right of the last cell of a row comes the first of the next row.
+No border needs masking if the image wraps in the same way: down to up as on a torus, and from the end of row y to the
+start of row y + wrap.  *Twisted* padding wraps by `twist` rows of the image, half as many after each stride, at least
+one.  With a twist of 4, cells of 4x4, 2x2 and 1x1 pixels fit the three grids of a ResNet-20, and its strides leave no
+slot idle.  *Raster* padding wraps by one row of every grid: cells are runs of pixels then, which any number of images
+fits, but which a stride leaves half empty.
 """
+
+from dataclasses import dataclass
 
 import torch
 
-PADDINGS = ("raster", "zeros")
+PADDINGS = ("twisted", "raster", "zeros")
 
 
-class _RasterPad(torch.autograd.Function):
+@dataclass(frozen=True)
+class Padding:
+    """The wrap by grid: 0 where the padding is zeros."""
+
+    name: str
+    twist: int = 4
+
+    def wrap(self, halvings: int) -> int:
+        """In rows of the grid after so many strides of two."""
+        return {"twisted": max(1, self.twist >> halvings), "raster": 1, "zeros": 0}[self.name]
+
+
+class _CyclicPad(torch.autograd.Function):
     """Written out because autograd's version of the same copies costs as much as the convolution it serves."""
 
     @staticmethod
-    def forward(context, x):
+    def forward(context, x, wrap):
+        context.wrap = wrap
         n, c, h, w = x.shape
         out = x.new_empty(n, c, h + 2, w + 2)
         inner = out[:, :, 1:-1]
         inner[..., 1:-1] = x
-        inner[:, :, 1:, 0], inner[:, :, 0, 0] = x[:, :, :-1, -1], x[:, :, -1, -1]  # left of a row: the previous row's last
-        inner[:, :, :-1, -1], inner[:, :, -1, -1] = x[:, :, 1:, 0], x[:, :, 0, 0]  # right of a row: the next row's first
+        inner[..., 0] = x[..., -1].roll(wrap, 2)
+        inner[..., -1] = x[..., 0].roll(-wrap, 2)
         out[:, :, 0], out[:, :, -1] = out[:, :, -2], out[:, :, 1]
         return out
 
@@ -30,23 +49,21 @@ class _RasterPad(torch.autograd.Function):
         inner[:, :, -1] += gradient[:, :, 0]
         inner[:, :, 0] += gradient[:, :, -1]
         dx = inner[..., 1:-1].contiguous()
-        dx[:, :, :-1, -1] += inner[:, :, 1:, 0]
-        dx[:, :, -1, -1] += inner[:, :, 0, 0]
-        dx[:, :, 1:, 0] += inner[:, :, :-1, -1]
-        dx[:, :, 0, 0] += inner[:, :, -1, -1]
-        return dx
+        dx[..., -1] += inner[..., 0].roll(-context.wrap, 2)
+        dx[..., 0] += inner[..., -1].roll(context.wrap, 2)
+        return dx, None
 
 
-def raster_pad(x: torch.Tensor) -> torch.Tensor:
-    """Pad [N, C, H, W] to [N, C, H+2, W+2] with cyclic raster neighbours."""
-    return _RasterPad.apply(x)
+def cyclic_pad(x: torch.Tensor, wrap: int) -> torch.Tensor:
+    """Pad [N, C, H, W] to [N, C, H+2, W+2]: right of (y, W-1) is (y + wrap, 0), below (H-1, x) is (0, x)."""
+    return _CyclicPad.apply(x, wrap % x.shape[2])
 
 
-def export_raster_pad(graph, x: str) -> str:
-    """Write raster_pad as Slice and Concat nodes; returns the padded tensor's name."""
+def export_cyclic_pad(graph, x: str, wrap: int) -> str:
+    """Write cyclic_pad as Slice and Concat nodes; returns the padded tensor's name. The image must have more than `wrap` rows."""
     last_column = graph.slice(x, axis=3, start=-1)
     first_column = graph.slice(x, axis=3, start=0, end=1)
-    left = graph.concat([graph.slice(last_column, axis=2, start=-1), graph.slice(last_column, axis=2, start=0, end=-1)], axis=2)
-    right = graph.concat([graph.slice(first_column, axis=2, start=1), graph.slice(first_column, axis=2, start=0, end=1)], axis=2)
+    left = graph.concat([graph.slice(last_column, axis=2, start=-wrap), graph.slice(last_column, axis=2, start=0, end=-wrap)], axis=2)
+    right = graph.concat([graph.slice(first_column, axis=2, start=wrap), graph.slice(first_column, axis=2, start=0, end=wrap)], axis=2)
     wide = graph.concat([left, x, right], axis=3)
     return graph.concat([graph.slice(wide, axis=2, start=-1), wide, graph.slice(wide, axis=2, start=0, end=1)], axis=2)

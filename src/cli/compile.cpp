@@ -64,7 +64,8 @@ Json make_report(const plan::Plan& plan, const ckks::Parameters& parameters) {
             {"ring_degree", parameters.degree()},
             {"log2_qp", parameters.log2_qp()},
             {"security_bits", parameters.security_bits()},
-            {"run_length", plan.run_length},
+            {"run_length", plan.cell.pixels()},
+            {"cell", {plan.cell.height, plan.cell.width}},
             {"batch_capacity", plan.batch()},
             {"rotation_keys", plan.rotation_keys.size()},
             {"headroom_bits", plan.calibration_headroom_bits},
@@ -77,7 +78,7 @@ std::string make_text(const Options& options, const plan::Plan& plan, const ckks
     return format_table(
         fmt::format("{}: plan of {}", options.plan, plan.model),
         {{"layers", std::to_string(plan.layers.size())},
-         {"images a batch", fmt::format("{} (run length {})", plan.batch(), plan.run_length)},
+         {"images a batch", fmt::format("{} (cells of {}x{} pixels)", plan.batch(), plan.cell.height, plan.cell.width)},
          {"ring", fmt::format("N = {}, {} + {} primes, log2(QP) = {:.1f}", parameters.degree(), parameters.levels(),
                               parameters.special_limbs(), parameters.log2_qp())},
          {"security", security > 0 ? fmt::format("{} bits", security) : "NONE: insecure test parameters"},

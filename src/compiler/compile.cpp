@@ -57,7 +57,7 @@ plan::Plan integer_plan(const plan::RealNetwork& network, const Statistics& stat
     plan::Plan plan =
         quantise(network, statistics, samples, layout.merging, layout.levels.layers, layout.parameters, options, pool);
     split_layers(plan, layout.merging, layout.levels.operands);
-    plan.run_length = layout.run_length;
+    plan.cell = layout.cell;
     plan.alternatives = layout.alternatives;
     plan.cyclic_twin = layout.cyclic_twin;
     return plan;

@@ -6,7 +6,7 @@ namespace obscura::compiler {
 
 void Constants::add_inside(plan::Padding padding, int stride, plan::Tap tap, const std::vector<double>& shift) {
     for (std::size_t o = 0; o < shift.size(); ++o) bias[o] += shift[o];
-    if (padding == plan::Padding::cyclic || plan::stays_inside(tap, stride)) return;
+    if (padding != plan::Padding::zeros || plan::stays_inside(tap, stride)) return;
     std::vector<double> back = shift;
     for (double& x : back) x = -x;
     add_outside(stride, tap, back);

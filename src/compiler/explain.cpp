@@ -49,7 +49,7 @@ class Explainer {
         result.log2_qp = parameters_.log2_qp();
         result.security_bits = parameters_.security_bits();
         result.images = plan_.batch();
-        result.run_length = plan_.run_length;
+        result.cell = plan_.cell;
         result.alternatives = plan_.alternatives;
         result.memory_bytes = plan_.memory_bytes;
         result.cyclic_twin = plan_.cyclic_twin;

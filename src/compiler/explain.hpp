@@ -58,7 +58,7 @@ struct Explanation {
     int security_bits = 0;
     ModulusExplanation modulus;
     int images = 0;  ///< a batch
-    int run_length = 0;
+    plan::Cell cell;  ///< of the input's layout
     std::vector<plan::Alternative> alternatives;  ///< layouts that were weighed, if there was a choice
     std::uint64_t memory_bytes = 0;               ///< residues that the plan may take
     std::optional<plan::CyclicTwin> cyclic_twin;  ///< if any padding is zeros

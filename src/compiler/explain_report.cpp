@@ -14,16 +14,20 @@ double megabytes(std::uint64_t bytes) {
     return static_cast<double>(bytes) / 1e6;
 }
 
+std::string cell_text(plan::Cell cell) {
+    return fmt::format("{}x{}", cell.height, cell.width);
+}
+
 /// Why this layout: what each would take.
 std::string alternatives_text(const Explanation& e) {
     if (e.alternatives.size() < 2) return "";
     std::string text = fmt::format(
         "\nlayouts weighed, residues within {:.0f} MB:\n{:>10} {:>13} {:>10} {:>12} {:>9} {:>8}\n",
-        megabytes(e.memory_bytes), "run length", "images a run", "seconds", "ms an image", "memory MB", "keys MB");
+        megabytes(e.memory_bytes), "cells", "images a run", "seconds", "ms an image", "memory MB", "keys MB");
     for (const plan::Alternative& a : e.alternatives)
-        text += fmt::format("{:>10} {:>13} {:>10.1f} {:>12.1f} {:>9.0f} {:>8.0f}{}\n", a.run_length, a.batch, a.seconds,
+        text += fmt::format("{:>10} {:>13} {:>10.1f} {:>12.1f} {:>9.0f} {:>8.0f}{}\n", cell_text(a.cell), a.batch, a.seconds,
                             1e3 * a.seconds / a.batch, megabytes(a.memory_bytes), megabytes(a.key_bytes),
-                            a.run_length == e.run_length      ? "  chosen"
+                            a.cell == e.cell                  ? "  chosen"
                             : a.memory_bytes > e.memory_bytes ? "  too large"
                                                               : "");
     return text;
@@ -32,7 +36,7 @@ std::string alternatives_text(const Explanation& e) {
 /// The layout of the plan among those that were weighed.
 const plan::Alternative* chosen_layout(const Explanation& e) {
     const auto chosen = std::find_if(e.alternatives.begin(), e.alternatives.end(),
-                                     [&](const plan::Alternative& a) { return a.run_length == e.run_length; });
+                                     [&](const plan::Alternative& a) { return a.cell == e.cell; });
     return chosen == e.alternatives.end() ? nullptr : &*chosen;
 }
 
@@ -47,9 +51,9 @@ std::string padding_text(const Explanation& e) {
     const plan::CyclicTwin& twin = *e.cyclic_twin;
     const auto masked = std::count_if(e.layers.begin(), e.layers.end(), [](const auto& layer) { return layer.masks; });
     std::string text = fmt::format(
-        "\nzero padding: {} of {} layers are masked; in runs of {} as well, with cyclic padding instead:\n"
+        "\nzero padding: {} of {} layers are masked; in cells of {} pixels as well, with cyclic padding instead:\n"
         "{:>10} {:>8} {:>7} {:>9} {:>13} {:>10} {:>12} {:>9} {:>8}\n",
-        masked, e.layers.size(), e.run_length, "padding", "N", "primes", "log2(QP)", "images a run", "seconds",
+        masked, e.layers.size(), e.cell.pixels(), "padding", "N", "primes", "log2(QP)", "images a run", "seconds",
         "ms an image", "memory MB", "keys MB");
     const auto row = [&](const char* name, int degree, int limbs, double log2_qp, const plan::Alternative& a) {
         text += fmt::format("{:>10} {:>8} {:>7} {:>9.1f} {:>13} {:>10.1f} {:>12.1f} {:>9.0f} {:>8.0f}\n", name, degree,
@@ -64,7 +68,8 @@ std::string padding_text(const Explanation& e) {
 }
 
 nlohmann::json layout_json(const plan::Alternative& a) {
-    return {{"run_length", a.run_length},
+    return {{"run_length", a.cell.pixels()},
+            {"cell", {a.cell.height, a.cell.width}},
             {"images", a.batch},
             {"seconds", a.seconds},
             {"server_bytes", a.memory_bytes},
@@ -180,7 +185,8 @@ std::string to_json(const Explanation& e) {
     nlohmann::json alternatives = nlohmann::json::array();
     for (const plan::Alternative& a : e.alternatives) alternatives.push_back(layout_json(a));
     const nlohmann::json value = {{"model", e.model},
-                                  {"run_length", e.run_length},
+                                  {"run_length", e.cell.pixels()},
+                                  {"cell", {e.cell.height, e.cell.width}},
                                   {"memory_bytes", e.memory_bytes},
                                   {"alternatives", alternatives},
                                   {"zero_padding", padding_json(e)},

@@ -11,10 +11,6 @@ namespace {
 
 constexpr unsigned seed = 1;
 
-int modulo(int value, int modulus) {
-    return (value % modulus + modulus) % modulus;
-}
-
 std::vector<float> encode(const plan::InputEncoding& input, const io::Images& images, int image) {
     const int pixels = input.height * input.width;
     const auto first = static_cast<std::size_t>(image) * static_cast<std::size_t>(pixels * input.channels);
@@ -58,9 +54,10 @@ std::vector<float> FeatureSamples::columns(int layer, int samples) const {
                 const int height = operand.stride * reader.height;
                 const int width = operand.stride * reader.width;
                 const std::vector<float>& u = outputs_[source][image];
-                const int centre = operand.stride * (p / reader.width * width + p % reader.width);
+                const int y = operand.stride * (p / reader.width), x = operand.stride * (p % reader.width);
                 for (const plan::Tap& tap : operand.taps) {
-                    const int from = modulo(centre + tap.dy * width + tap.dx, height * width);
+                    const int from =
+                        plan::cyclic_pixel(y + tap.dy, x + tap.dx, height, width, operand.padding.wrap);
                     for (int c = 0; c < operand.channels; ++c)
                         result.push_back(u[static_cast<std::size_t>(c * height * width + from)]);
                 }

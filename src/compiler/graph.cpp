@@ -7,10 +7,6 @@ namespace {
 
 using Values = std::vector<double>;
 
-int modulo(int value, int modulus) {
-    return (value % modulus + modulus) % modulus;
-}
-
 void add_term(const Graph& graph, const Node& node, const Term& term, const std::vector<Values>& values, Values& sum) {
     const Node& source = graph.node(term.source);
     const Values& x = values[static_cast<std::size_t>(term.source)];
@@ -26,8 +22,8 @@ void add_term(const Graph& graph, const Node& node, const Term& term, const std:
                     if (term.padding == plan::Padding::zeros &&
                         !plan::is_inside(tap, term.stride, row, column, node.height, node.width))
                         continue;
-                    const int centre = term.stride * (row * source.width + column);
-                    const int from = modulo(centre + tap.dy * source.width + tap.dx, pixels);
+                    const int from = plan::cyclic_pixel(term.stride * row + tap.dy, term.stride * column + tap.dx,
+                                                        source.height, source.width, term.padding.wrap);
                     sum[static_cast<std::size_t>(o * node.height * node.width + p)] +=
                         weight * x[static_cast<std::size_t>(c * pixels + from)];
                 }

@@ -21,7 +21,7 @@ bool composable(const Term& outer, const Node& inner) {
     if (!outer_inside && !inner.borders.empty()) return false;
     return std::all_of(inner.terms.begin(), inner.terms.end(), [&](const Term& term) {
         const bool centred = outer.taps == std::vector{centre};
-        const bool cyclic = outer.padding == plan::Padding::cyclic && term.padding == plan::Padding::cyclic;
+        const bool cyclic = outer.padding != plan::Padding::zeros && outer.padding == term.padding;
         return (term.stride == 1 || centred) && outer.stride * term.stride <= 2 &&
                (cyclic || outer_inside || term.taps == std::vector{centre});
     });
@@ -29,9 +29,8 @@ bool composable(const Term& outer, const Node& inner) {
 
 /// outer after inner: the tap offsets add up (those of `outer` count pixels of the same image, see composable).
 Term compose(const Term& outer, int out_channels, const Term& inner) {
-    const bool zeros = outer.padding == plan::Padding::zeros || inner.padding == plan::Padding::zeros;
     Term result{inner.source, inner.channels, outer.stride * inner.stride, {}, {}};
-    result.padding = zeros ? plan::Padding::zeros : plan::Padding::cyclic;
+    result.padding = plan::stays_inside(outer.taps, outer.stride) ? inner.padding : outer.padding;
     for (const plan::Tap& o : outer.taps)
         for (const plan::Tap& i : inner.taps) {
             const plan::Tap tap{o.dy + i.dy, o.dx + i.dx};

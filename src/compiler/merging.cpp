@@ -23,6 +23,22 @@ std::optional<Layout> natural(const Layout& source, int stride) {
     }
 }
 
+bool readers_fit(const plan::RealNetwork& network, int source, const Layout& layout) {
+    for (const auto& layer : network.layers)
+        for (const auto& operand : layer.operands)
+            if (operand.source == source && !plan::fits(layout, operand.padding, operand.taps, operand.stride))
+                return false;
+    return true;
+}
+
+void check_readers(const plan::RealNetwork& network, int source, const Layout& layout) {
+    if (!readers_fit(network, source, layout))
+        throw Error(ErrorCode::unsupported,
+                    fmt::format("cells of {}x{} pixels of {}x{} do not fit the padding of the convolutions that read "
+                                "them; use a longer run, or train with raster padding",
+                                layout.cell.height, layout.cell.width, layout.height, layout.width));
+}
+
 /// The layer's other operands, which read `source` at stride 1, fix the layout.
 std::optional<Layout> fixed_layout(const plan::RealLayer& layer, const std::vector<Layout>& layouts) {
     for (const auto& operand : layer.operands)
@@ -37,7 +53,7 @@ bool can_convolve_first(const plan::RealLayer& layer) {
     return std::any_of(layer.operands.begin(), layer.operands.end(),
                        [](const auto& operand) { return operand.taps.size() > 1; }) &&
            std::all_of(layer.operands.begin(), layer.operands.end(), [&](const auto& operand) {
-               return operand.stride == stride && operand.padding == plan::Padding::cyclic;
+               return operand.stride == stride && operand.padding != plan::Padding::zeros;
            });
 }
 
@@ -83,13 +99,15 @@ bool padding_needs_masks(const plan::RealLayer& layer, const std::vector<int>& o
 
 }  // namespace
 
-Merging choose_merging(const plan::RealNetwork& network, int run_length, bool wanted, bool apart) {
+Merging choose_merging(const plan::RealNetwork& network, plan::Cell cell, bool wanted, bool apart) {
     const int pixels = network.input.height * network.input.width;
     // One image a tile: how many there are does not matter here.
     std::vector<Layout> layouts{
-        {network.input.height, network.input.width, run_length, 1, 1, std::max(1, pixels / std::max(1, run_length))}};
+        {network.input.height, network.input.width, cell, 1, 1, std::max(1, pixels / cell.pixels())}};
     Merging merging;
+    check_readers(network, -1, layouts.front());
     for (const auto& layer : network.layers) {
+        const int index = static_cast<int>(merging.layers.size());
         auto& operand_runs = merging.operands.emplace_back(layer.operands.size(), 0);
         int run = 0;
         std::optional<Layout> output = fixed_layout(layer, layouts);
@@ -98,8 +116,12 @@ Merging choose_merging(const plan::RealNetwork& network, int run_length, bool wa
             const Layout& source = layouts[static_cast<std::size_t>(operand.source + 1)];
             output = natural(source, operand.stride);
             if (wanted && layer.finish != plan::Finish::head && (!output || output->gap > source.gap)) {
-                run = plan::densest_run(source, operand.stride);
-                output = plan::merged(source, operand.stride, run);
+                const int densest = plan::densest_run(source, operand.stride);
+                const Layout dense = plan::merged(source, operand.stride, densest);
+                if (!output || (dense != *output && readers_fit(network, index, dense))) {
+                    run = densest;
+                    output = dense;
+                }
             }
             if (!output) output = plan::strided(source, operand.stride);  // throws, saying what to do
         }
@@ -109,16 +131,17 @@ Merging choose_merging(const plan::RealNetwork& network, int run_length, bool wa
             if (run != 0 ? plan::merged(source, operand.stride, run) == *output
                          : natural(source, operand.stride) == output)
                 continue;
-            if (!wanted || operand.stride == 1 || plan::merged(source, operand.stride, output->run) != *output)
+            if (!wanted || operand.stride == 1 || plan::merged(source, operand.stride, output->cell.pixels()) != *output)
                 throw Error(ErrorCode::unsupported,
                             fmt::format("{}: operands in layouts that cannot be brought together; use a run length of "
                                         "at least a row",
                                         layer.name));
-            operand_runs[o] = output->run;
+            operand_runs[o] = output->cell.pixels();
         }
         merging.layers.push_back(run);
         merging.apart.push_back(apart && run != 0 && can_convolve_first(layer));
         merging.masked.push_back(run != 0 || padding_needs_masks(layer, operand_runs, layouts, *output));
+        check_readers(network, index, *output);
         layouts.push_back(*output);
     }
     return merging;

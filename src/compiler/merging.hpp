@@ -17,12 +17,13 @@ struct Merging {
                                              ///< merged earlier, which becomes a merging layer of its own
 };
 
-/// Decides where to merge: after every stride that would leave idle tiles, or that needs it. Without `wanted`, nowhere.
+/// Decides where to merge: after every stride that would leave idle tiles, or that needs it, unless the padding of what
+/// follows goes round cells that merging would break. Without `wanted`, nowhere.
 /// A merging layer takes every tap under as many rotations as it merges positions. `apart`: convolutions whose operands
 /// all have the same stride run at stride 1 instead, for the columns that are needed, and an identity layer merges what
 /// they give: one more key switch for each output, but far fewer rotations where tiles are short.
-/// Throws Error(unsupported) where a layer's operands cannot be brought to one layout.
-Merging choose_merging(const plan::RealNetwork& network, int run_length, bool wanted, bool apart);
+/// Throws Error(unsupported) where a layer's operands cannot be brought to one layout or padding does not fit the cells.
+Merging choose_merging(const plan::RealNetwork& network, plan::Cell cell, bool wanted, bool apart);
 
 /// Turns the operands that Merging::operands names, and the convolutions that Merging::apart names, into layers of
 /// their own, which give the same sums. A 1x1 convolution merges what it reads, not its sums, where that is less.

@@ -13,9 +13,9 @@ const char* advice(TapProblem problem) {
     switch (problem) {
         case TapProblem::size:
             return "with stride s it must turn HxW pixels into H/s x W/s; pad so that the size is kept";
-        case TapProblem::not_raster:
-            return "its padding is neither zeros nor cyclic in raster order (the neighbour of a row's last pixel must "
-                   "be the next row's first)";
+        case TapProblem::not_cyclic:
+            return "its padding is neither zeros nor cyclic (the neighbour of a row's last pixel must be the first of the "
+                   "next row, or of the row 2, 4, 8, ... below)";
     }
     return "";
 }
@@ -75,7 +75,7 @@ Term convolution_term(int source, const Constant& weights, int groups, int input
         term.taps.push_back(*kernel.taps[i]);
         position_of.push_back(i);
     }
-    if (plan::stays_inside(term.taps, stride)) term.padding = plan::Padding::cyclic;
+    if (plan::stays_inside(term.taps, stride)) term.padding = plan::Padding::raster;
     const std::size_t taps = term.taps.size();
     const auto channels = static_cast<std::size_t>(inputs);
     term.weights.assign(outputs * taps * channels, 0.0);

@@ -87,7 +87,7 @@ Feature NodeReader::pad(const onnx::NodeProto& node) {
                 map.source[static_cast<std::size_t>(y * map.width + at)] = x.map.at(row, column);
             }
     } else if (mode != "constant") {
-        throw Unsupported{fmt::format("padding mode {}; train with cyclic raster padding", mode)};
+        throw Unsupported{fmt::format("padding mode {}; train with twisted or raster padding", mode)};
     }
     x.map = std::move(map);
     check_size(x.map);

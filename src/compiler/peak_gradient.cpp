@@ -18,13 +18,12 @@ struct Shape {
 /// Pixels of the source that a tap reads, by output pixel.
 std::vector<std::size_t> positions(const plan::RealOperand& operand, plan::Tap tap, const Shape& output,
                                    const Shape& source) {
-    const int pixels = source.height * source.width;
     std::vector<std::size_t> result;
     for (int y = 0; y < output.height; ++y)
-        for (int x = 0; x < output.width; ++x) {
-            const int raster = operand.stride * (y * source.width + x) + tap.dy * source.width + tap.dx;
-            result.push_back(static_cast<std::size_t>((raster % pixels + pixels) % pixels));
-        }
+        for (int x = 0; x < output.width; ++x)
+            result.push_back(static_cast<std::size_t>(
+                plan::cyclic_pixel(operand.stride * y + tap.dy, operand.stride * x + tap.dx, source.height,
+                                   source.width, operand.padding.wrap)));
     return result;
 }
 

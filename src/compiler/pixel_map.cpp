@@ -6,15 +6,13 @@
 namespace obscura::compiler {
 namespace {
 
-int modulo(int value, int modulus) {
-    return (value % modulus + modulus) % modulus;
-}
-
-/// The tap of smallest size at a raster offset.
-plan::Tap tap_at(int offset, int height, int width) {
-    int dx = offset % width;
-    if (2 * dx > width) dx -= width;
-    int dy = modulo((offset - dx) / width, height);
+/// The tap of smallest size that leads from the first pixel to a raster number.
+plan::Tap tap_to(int pixel, int height, int width, int wrap) {
+    int dy = pixel / width, dx = pixel % width;
+    if (2 * dx > width) {
+        dx -= width;
+        dy = (dy + wrap) % height;
+    }
     if (2 * dy > height) dy -= height;
     return {dy, dx};
 }
@@ -29,14 +27,13 @@ struct Reads {
 
     int at(int y, int x) const { return map.at(y * stride + y0, x * stride + x0); }
 
-    bool find_cyclic(std::optional<plan::Tap>& tap) const {
-        const int pixels = height * width;
+    bool find_cyclic(int wrap, std::optional<plan::Tap>& tap) const {
         if (at(0, 0) == PixelMap::zero) return false;
-        const int offset = at(0, 0);
+        tap = tap_to(at(0, 0), height, width, wrap);
         for (int y = 0; y < rows; ++y)
             for (int x = 0; x < columns; ++x)
-                if (at(y, x) != (stride * (y * width + x) + offset) % pixels) return false;
-        tap = tap_at(offset, height, width);
+                if (at(y, x) != plan::cyclic_pixel(stride * y + tap->dy, stride * x + tap->dx, height, width, wrap))
+                    return false;
         return true;
     }
 
@@ -116,19 +113,23 @@ KernelTaps kernel_taps(const PixelMap& map, int original_height, int original_wi
     const int rows = map.height < reach_y ? 0 : (map.height - reach_y) / kernel.stride + 1;
     const int columns = map.width < reach_x ? 0 : (map.width - reach_x) / kernel.stride + 1;
     if (rows * kernel.stride != original_height || columns * kernel.stride != original_width)
-        return {{}, plan::Padding::cyclic, TapProblem::size};
-    KernelTaps cyclic, zeros{{}, plan::Padding::zeros};
-    bool is_cyclic = true, is_zeros = true;
-    for (int ky = 0; ky < kernel.height; ++ky)
-        for (int kx = 0; kx < kernel.width; ++kx) {
-            const Reads reads{map,  original_height, original_width,         kernel.stride,
-                              rows, columns,         ky * kernel.dilation_y, kx * kernel.dilation_x};
-            if (is_cyclic) is_cyclic = reads.find_cyclic(cyclic.taps.emplace_back());
-            if (is_zeros) is_zeros = reads.find_zeros(zeros.taps.emplace_back());
-        }
-    if (is_cyclic) return cyclic;
-    if (is_zeros) return zeros;
-    return {{}, plan::Padding::cyclic, TapProblem::not_raster};
+        return {{}, plan::Padding::raster, TapProblem::size};
+    const auto found = [&](plan::Padding padding) -> std::optional<KernelTaps> {
+        KernelTaps result{{}, padding};
+        for (int ky = 0; ky < kernel.height; ++ky)
+            for (int kx = 0; kx < kernel.width; ++kx) {
+                const Reads reads{map,  original_height, original_width,         kernel.stride,
+                                  rows, columns,         ky * kernel.dilation_y, kx * kernel.dilation_x};
+                auto& tap = result.taps.emplace_back();
+                if (!(padding == plan::Padding::zeros ? reads.find_zeros(tap) : reads.find_cyclic(padding.wrap, tap)))
+                    return std::nullopt;
+            }
+        return result;
+    };
+    for (int wrap = 1; wrap <= original_height; wrap *= 2)
+        if (auto cyclic = found({wrap})) return *cyclic;
+    if (auto zeros = found(plan::Padding::zeros)) return *zeros;
+    return {{}, plan::Padding::raster, TapProblem::not_cyclic};
 }
 
 }  // namespace obscura::compiler

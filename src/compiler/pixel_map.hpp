@@ -30,8 +30,8 @@ struct PixelMap {
     bool operator==(const PixelMap&) const = default;
 };
 
-/// Why a convolution is neither cyclic in raster order nor zero-padded.
-enum class TapProblem { size, not_raster };
+/// Why a convolution is neither cyclically nor zero-padded.
+enum class TapProblem { size, not_cyclic };
 
 struct KernelShape {
     int height = 1;
@@ -42,11 +42,11 @@ struct KernelShape {
 };
 
 /// The taps [kernel height][kernel width] of a kernel that slides over `map`, if each of its positions reads, for
-/// every output pixel (y, x), the pixel at one offset from original pixel (stride*y, stride*x): by raster number for
-/// Padding::cyclic, by row and column for Padding::zeros. A position that only reads zeros has no tap.
+/// every output pixel (y, x), the pixel at one offset from original pixel (stride*y, stride*x), cyclic or not. A position
+/// that only reads zeros has no tap. The wrap of cyclic padding is a power of two; the least that explains all reads.
 struct KernelTaps {
     std::vector<std::optional<plan::Tap>> taps;
-    plan::Padding padding = plan::Padding::cyclic;
+    plan::Padding padding = plan::Padding::raster;
     std::optional<TapProblem> problem = {};
 };
 KernelTaps kernel_taps(const PixelMap& map, int original_height, int original_width, const KernelShape& kernel);

@@ -21,7 +21,7 @@ constexpr std::uint64_t most_key_bytes = 2'000'000'000;
 plan::Plan outline(const plan::RealNetwork& network, const Design& design) {
     plan::Plan plan;
     plan.parameters = design.parameters;
-    plan.run_length = design.run_length;
+    plan.cell = design.cell;
     plan.input = network.input;
     for (std::size_t i = 0; i < network.layers.size(); ++i) {
         plan::Layer layer = plan::outline(network.layers[i]);
@@ -49,12 +49,26 @@ std::uint64_t key_bytes(const plan::Plan& plan) {
     return sum;
 }
 
+/// The cell of so many pixels that the padding of the convolutions on the input's grid asks for. If all of it is zeros,
+/// which fits any cell, a square or half of one: fewest taps leave it, and strides halve it most often.
+plan::Cell input_cell(const plan::RealNetwork& network, int pixels) {
+    const auto& input = network.input;
+    int wrap = 0;
+    for (const auto& layer : network.layers)
+        for (const auto& operand : layer.operands)
+            if (operand.stride * layer.height == input.height && !plan::stays_inside(operand.taps, operand.stride))
+                wrap = std::max(wrap, operand.padding.wrap);
+    for (int side = 1; wrap == 0 && side * side <= pixels; side *= 2)
+        if (side * side * 4 > pixels) wrap = side;
+    return plan::cell_of(pixels, input.width, wrap);
+}
+
 Design design_for(const plan::RealNetwork& network, int run_length, bool apart, const CompileOptions& options) {
     Design result;
-    result.run_length = run_length;
-    result.merging = choose_merging(network, run_length, options.merge_tiles, apart);
+    result.cell = input_cell(network, run_length);
+    result.merging = choose_merging(network, result.cell, options.merge_tiles, apart);
     result.levels = assign_levels(network, result.merging);
-    const int tiles = network.input.height * network.input.width / std::max(1, run_length);
+    const int tiles = network.input.height * network.input.width / result.cell.pixels();
     result.parameters = choose_parameters(result.levels, tiles, options);
     return result;
 }
@@ -63,7 +77,7 @@ plan::Alternative weigh(const plan::RealNetwork& network, const Design& design, 
     const plan::Plan plan = outline(network, design);
     const auto memory = tensor::plan_memory(plan, tensor::residue_bytes(options.memory_bytes), options.rates.threads);
     plan::Alternative result;
-    result.run_length = design.run_length;
+    result.cell = design.cell;
     result.batch = plan.batch();
     result.memory_bytes = memory.peak() * tensor::limb_bytes(plan);
     result.key_bytes = key_bytes(plan);
@@ -111,8 +125,8 @@ std::optional<plan::CyclicTwin> cyclic_twin(const plan::RealNetwork& network, in
 }
 
 std::string describe(const plan::Alternative& a) {
-    return fmt::format("runs of {}: {} images at once, {:.2f} GB, {:.0f} MB of keys, {:.1f} s", a.run_length, a.batch,
-                       static_cast<double>(a.memory_bytes + tensor::process_bytes) / 1e9,
+    return fmt::format("cells of {}x{} pixels: {} images at once, {:.2f} GB, {:.0f} MB of keys, {:.1f} s",
+                       a.cell.height, a.cell.width, a.batch, static_cast<double>(a.memory_bytes + tensor::process_bytes) / 1e9,
                        static_cast<double>(a.key_bytes) / 1e6, a.seconds);
 }
 
@@ -172,7 +186,7 @@ Design design(const plan::RealNetwork& network, const CompileOptions& options) {
     }
     Design chosen = std::move(designs[best]);
     chosen.alternatives = std::move(alternatives);
-    chosen.cyclic_twin = cyclic_twin(network, chosen.run_length, options);
+    chosen.cyclic_twin = cyclic_twin(network, chosen.cell.pixels(), options);
     return chosen;
 }
 

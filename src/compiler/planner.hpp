@@ -12,7 +12,7 @@ namespace obscura::compiler {
 
 /// A layout of a network, and all that follows from it before any weight is quantised.
 struct Design {
-    int run_length = 0;
+    plan::Cell cell;
     Merging merging;
     Levels levels;
     ckks::ParametersLiteral parameters;

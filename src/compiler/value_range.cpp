@@ -14,6 +14,23 @@ double magnitude(double value) {
     return std::isfinite(value) ? std::abs(value) : HUGE_VAL;
 }
 
+/// Every cell of the layout takes the pixels of the cell so many further on, cyclically.
+io::Images moved(const io::Images& images, const plan::Layout& layout, int cells) {
+    io::Images result = images;
+    const auto channels = static_cast<std::size_t>(images.channels);
+    const std::size_t bytes = channels * static_cast<std::size_t>(layout.pixels());
+    for (int cell = 0; cell < layout.valid_tiles(); ++cell)
+        for (int column = 0; column < layout.columns(); ++column) {
+            const int pixel = layout.pixel((cell + cells) % layout.valid_tiles(), column);
+            const auto from = static_cast<std::size_t>(pixel) * channels,
+                       to = static_cast<std::size_t>(layout.pixel(cell, column)) * channels;
+            for (std::size_t image = 0; image < static_cast<std::size_t>(images.count); ++image)
+                std::copy_n(images.pixels.data() + image * bytes + from, channels,
+                            result.pixels.data() + image * bytes + to);
+        }
+    return result;
+}
+
 }  // namespace
 
 double limit_bits(const plan::Plan& plan, const plan::Layer& layer) {
@@ -31,13 +48,16 @@ double headroom_bits(const plan::Plan& plan, const plan::Layer& layer) {
 
 std::vector<io::Images> tile_images(const plan::Plan& plan, const io::Images& images) {
     int gap = 1;
-    for (const plan::Layout& layout : plan::layouts(plan)) gap = std::max(gap, layout.gap);
-    // Idle tiles compute moved images: by whole rows where a run is a row or more. Shorter runs move them by pixels,
-    // for which rows stand in.
-    const int rows = std::max(1, plan.run_length / plan.input.width);
+    const std::vector<plan::Layout> layouts = plan::layouts(plan);
+    for (const plan::Layout& layout : layouts) gap = std::max(gap, layout.gap);
+    const plan::Layout& input = layouts.front();
     std::vector<io::Images> result{images};
-    // A roll by the whole height is none.
-    for (int tile = 1; tile < gap && tile * rows < images.height; ++tile) result.push_back(rolled(images, tile * rows));
+    // Idle tiles compute images moved by whole cells: by as many as there are idle tiles, or after several merging
+    // layers by other numbers, for which these stand in. Cells shorter than a row would move them by few pixels: rows
+    // stand in for that.
+    const int cells = input.cell.height == 1 ? input.cells_across() : 1;
+    for (int tile = 1; tile < gap && tile * cells < input.valid_tiles(); ++tile)
+        result.push_back(moved(images, input, tile * cells));
     return result;
 }
 

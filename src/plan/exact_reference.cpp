@@ -1,16 +1,11 @@
 #include "plan/exact_reference.hpp"
 
-#include <cassert>
 #include <cmath>
 
 namespace obscura::plan {
 namespace {
 
 __extension__ using Wide = __int128;
-
-int modulo(int value, int modulus) {
-    return (value % modulus + modulus) % modulus;
-}
 
 struct Tensor {
     int height = 0;
@@ -38,8 +33,9 @@ std::vector<Wide> sums(const Layer& layer, const std::vector<Tensor>& tensors) {
                         if (operand.padding == Padding::zeros &&
                             !is_inside(tap, operand.stride, y, x, layer.height, layer.width))
                             continue;
-                        const int centre = operand.stride * (y * source.width + x);
-                        const int from = modulo(centre + tap.dy * source.width + tap.dx, source_pixels);
+                        const int from =
+                            cyclic_pixel(operand.stride * y + tap.dy, operand.stride * x + tap.dx, source.height,
+                                         source.width, operand.padding.wrap);
                         result[static_cast<std::size_t>(o * pixels + p)] +=
                             weight * source.values[static_cast<std::size_t>(c * source_pixels + from)];
                     }

@@ -29,17 +29,27 @@ int floor_divide(int value, int divisor, int& remainder) {
 
 }  // namespace
 
-Layout input_layout(int height, int width, int run_length, int log_degree) {
+Cell cell_of(int pixels, int width, int wrap) {
+    const int across = wrap < 1 ? 0 : std::min(width, pixels / wrap);
+    if (across < 1 || pixels % across != 0)
+        throw Error(ErrorCode::unsupported,
+                    fmt::format("cells of {} pixels in images {} wide: padding that wraps by {} rows needs cells of so "
+                                "many rows, or of whole rows",
+                                pixels, width, wrap));
+    return {pixels / across, across};
+}
+
+Layout input_layout(int height, int width, Cell cell, int log_degree) {
     const int slots = 1 << log_degree;
     const int pixels = height * width;
-    if (!power_of_two(run_length) || pixels % run_length != 0 || !power_of_two(pixels / run_length) ||
-        pixels / run_length > slots)
+    if (!power_of_two(cell.height) || !power_of_two(cell.width) || height % cell.height != 0 ||
+        width % cell.width != 0 || !power_of_two(pixels / cell.pixels()) || pixels / cell.pixels() > slots)
         throw Error(ErrorCode::unsupported,
-                    fmt::format("run length {} for images of {}x{} pixels in {} slots: it must be a power of two whose "
-                                "quotient {}/{} is a power of two of at most {} tiles",
-                                run_length, height, width, slots, pixels, run_length, slots));
-    const int tiles = pixels / run_length;
-    return Layout{height, width, run_length, 1, slots / tiles, tiles};
+                    fmt::format("cells of {}x{} pixels for images of {}x{} in {} slots: both sides must be powers of "
+                                "two that divide the image's, and leave a power of two of at most {} cells",
+                                cell.height, cell.width, height, width, slots, slots));
+    const int tiles = pixels / cell.pixels();
+    return Layout{height, width, cell, 1, slots / tiles, tiles};
 }
 
 Layout strided(const Layout& source, int stride) {
@@ -51,15 +61,19 @@ Layout strided(const Layout& source, int stride) {
     Layout output = source;
     output.height /= 2;
     output.width /= 2;
-    if (source.run % (2 * source.width) == 0) {
-        output.run /= 4;
-    } else if (source.run == source.width) {
-        output.run /= 2;
+    if (source.cell.height % 2 == 0) {
+        output.cell.height /= 2;
+        if (source.cell.width == 1)
+            output.gap *= 2;
+        else
+            output.cell.width /= 2;
+    } else if (source.cell.width == source.width) {
+        output.cell.width /= 2;
         output.gap *= 2;
     } else {
         throw Error(ErrorCode::unsupported, fmt::format("stride 2 on {}x{} pixels in runs of {} needs merged tiles; "
                                                         "compile with merging, or use a run length of at least a row",
-                                                        source.height, source.width, source.run));
+                                                        source.height, source.width, source.cell.width));
     }
     return output;
 }
@@ -68,13 +82,13 @@ Layout merged(const Layout& source, int stride, int run) {
     Layout output = source;
     output.height /= stride;
     output.width /= stride;
-    output.run = run;
     const int pixels = output.pixels();
     if (source.height % stride != 0 || source.width % stride != 0 || !power_of_two(run) || pixels % run != 0 ||
-        !power_of_two(pixels / run) || pixels / run > source.tiles)
+        !power_of_two(pixels / run) || pixels / run > source.tiles || (run > output.width && run % output.width != 0))
         throw Error(ErrorCode::unsupported,
                     fmt::format("merging {}x{} pixels of stride {} into runs of {} pixels in {} tiles", source.height,
                                 source.width, stride, run, source.tiles));
+    output.cell = cell_of(run, output.width);
     output.gap = source.tiles / (pixels / run);
     return output;
 }
@@ -84,10 +98,10 @@ int densest_run(const Layout& source, int stride) {
 }
 
 std::vector<Phase> phases(const Layout& source, const Layout& output, int stride, int output_column) {
-    assert(output_column >= 0 && output_column < output.run);
+    assert(output_column >= 0 && output_column < output.columns());
     std::vector<Phase> result;
     for (int i = 0; i < output.valid_tiles(); ++i) {
-        const int pixel = i * output.run + output_column, tile = i * output.gap;
+        const int pixel = output.pixel(i, output_column), tile = i * output.gap;
         const int centre = stride * (pixel / output.width * source.width + pixel % output.width);
         SourcePosition position{source.column(centre), 0};
         floor_divide(source.tile(centre) - tile, source.tiles, position.tile_shift);
@@ -101,17 +115,32 @@ std::vector<Phase> phases(const Layout& source, const Layout& output, int stride
     return result;
 }
 
-SourcePosition neighbour(const Layout& source, SourcePosition centre, Tap tap) {
-    SourcePosition position;
-    const int shift = floor_divide(centre.column + tap.dy * source.width + tap.dx, source.run, position.column);
-    floor_divide(centre.tile_shift + shift * source.gap, source.tiles, position.tile_shift);
+SourcePosition neighbour(const Layout& source, SourcePosition centre, Tap tap, int wrap) {
+    const Cell& cell = source.cell;
+    int y = 0, x = 0;
+    int across = floor_divide(centre.column % cell.width + tap.dx, cell.width, x);
+    int row = centre.column / cell.width + tap.dy;
+    if (cell.width == source.width) {  // round the image inside of the cells
+        row += across * wrap;
+        across = 0;
+    }
+    const int down = floor_divide(row, cell.height, y);
+    SourcePosition position{y * cell.width + x, 0};
+    floor_divide(centre.tile_shift + (down * source.cells_across() + across) * source.gap, source.tiles,
+                 position.tile_shift);
     return position;
+}
+
+bool fits(const Layout& source, Padding padding, const std::vector<Tap>& taps, int stride) {
+    const bool same_order = padding.wrap % source.height == source.cell.height % source.height;
+    if (source.cell.width == source.width || padding == Padding::zeros || same_order) return true;
+    return std::all_of(taps.begin(), taps.end(), [&](Tap tap) { return tap.dx == 0 || stays_inside(tap, stride); });
 }
 
 std::vector<bool> inside_tiles(const Layout& output, Tap tap, int stride, int output_column) {
     std::vector<bool> result(static_cast<std::size_t>(output.tiles), false);
     for (int i = 0; i < output.valid_tiles(); ++i) {
-        const int pixel = i * output.run + output_column;
+        const int pixel = output.pixel(i, output_column);
         const bool inside =
             is_inside(tap, stride, pixel / output.width, pixel % output.width, output.height, output.width);
         for (int idle = 0; idle < output.gap; ++idle) result[static_cast<std::size_t>(i * output.gap + idle)] = inside;
@@ -129,7 +158,8 @@ std::vector<Read> reads(const Layout& source, const Layout& output, const Operan
     std::vector<Read> result;
     for (const Phase& phase : phases(source, output, operand.stride, output_column))
         for (std::size_t tap = 0; tap < operand.taps.size(); ++tap) {
-            Read read{static_cast<int>(tap), neighbour(source, phase.centre, operand.taps[tap]), phase.tiles};
+            Read read{static_cast<int>(tap), neighbour(source, phase.centre, operand.taps[tap], operand.padding.wrap),
+                      phase.tiles};
             for (std::size_t tile = 0; tile < inside[tap].size(); ++tile)
                 if (!inside[tap][tile]) read.tiles[tile] = false;
             if (inside[tap].empty() || std::find(read.tiles.begin(), read.tiles.end(), true) != read.tiles.end())
@@ -154,7 +184,7 @@ bool needs_masks(const Layer& layer, const std::vector<Layout>& sources, const L
 
 std::vector<Layout> layouts(const Plan& plan) {
     const auto& input = plan.input;
-    std::vector<Layout> result{input_layout(input.height, input.width, plan.run_length, plan.parameters.log_degree)};
+    std::vector<Layout> result{input_layout(input.height, input.width, plan.cell, plan.parameters.log_degree)};
     for (std::size_t i = 0; i < plan.layers.size(); ++i) {
         const Layer& layer = plan.layers[i];
         const auto fail = [&](const std::string& what) {
@@ -166,6 +196,9 @@ std::vector<Layout> layouts(const Plan& plan) {
             if (operand.source < -1 || operand.source >= static_cast<int>(i))
                 fail(fmt::format("reads layer {}, which is not an earlier one", operand.source));
             const Layout& source = result[static_cast<std::size_t>(operand.source + 1)];
+            if (!fits(source, operand.padding, operand.taps, operand.stride))
+                fail(fmt::format("padding that wraps by {} rows in cells of {}x{} pixels", operand.padding.wrap,
+                                 source.cell.height, source.cell.width));
             const Layout here = layer.merged_run == 0 ? strided(source, operand.stride)
                                                       : merged(source, operand.stride, layer.merged_run);
             if (layer.merged_run != 0 && source != result[static_cast<std::size_t>(layer.operands[0].source + 1)])

@@ -5,41 +5,60 @@
 
 #include "plan/plan.hpp"
 
-/// Raster-run layouts: where the pixels of a batch of images live. Pixel p = y*width + x of image b is in ciphertext
-/// column p mod run, in slot ((p / run) * gap) * batch + b. A tensor has one ciphertext per (channel, column).
+/// Where the pixels of a batch of images live. An image is cut into cells, numbered row after row: pixel (y, x) of image
+/// b is in ciphertext column (y mod cell height) * cell width + (x mod cell width), in slot (cell number * gap) * batch +
+/// b. A tensor has one ciphertext per (channel, column).
 ///
-/// A stride of 2 that drops rows without moving anything leaves idle tiles, which is what `gap` counts: only tiles
+/// A convolution tap is a column and a rotation by whole tiles if the image goes round in the order of the cells: if
+/// cells are as wide as the image, or its padding wraps by their height (plan/padding.hpp). Cells that are 1 high are
+/// runs of pixels in raster order. Where both sides of a cell are even, a stride of 2 halves both and leaves no slot
+/// idle. Else, if it drops tiles without moving anything, it leaves idle tiles, which is what `gap` counts: only tiles
 /// 0, gap, 2*gap, ... hold pixels of the image; the others compute the network on shifted images and are ignored.
 namespace obscura::plan {
 
 struct Layout {
     int height = 0;
     int width = 0;
-    int run = 0;    ///< raster pixels a tile holds, one a ciphertext column
+    Cell cell;      ///< pixels a tile holds, one a ciphertext column
     int gap = 1;    ///< distance of two consecutive tiles of the image, in tiles
     int batch = 0;  ///< images side by side in a tile, in slots; the same for every layout of a plan
     int tiles = 0;  ///< tiles a ciphertext: slots / batch; the same for every layout of a plan
 
     int pixels() const { return height * width; }
-    int columns() const { return run; }
+    int columns() const { return cell.pixels(); }
     /// Tiles that hold pixels of the image; valid_tiles() * gap == tiles.
-    int valid_tiles() const { return pixels() / run; }
-    int column(int pixel) const { return pixel % run; }
-    int tile(int pixel) const { return pixel / run * gap; }
+    int valid_tiles() const { return pixels() / cell.pixels(); }
+    int cells_across() const { return width / cell.width; }
+    /// `pixel` is a raster number, y*width + x.
+    int column(int pixel) const {
+        return pixel / width % cell.height * cell.width + pixel % width % cell.width;
+    }
+    int tile(int pixel) const {
+        return (pixel / width / cell.height * cells_across() + pixel % width / cell.width) * gap;
+    }
     int slot(int pixel, int image) const { return tile(pixel) * batch + image; }
+    /// Raster number of the pixel that a column holds in a cell, 0 <= cell_number < valid_tiles().
+    int pixel(int cell_number, int column) const {
+        const int y = cell_number / cells_across() * cell.height + column / cell.width;
+        return y * width + cell_number % cells_across() * cell.width + column % cell.width;
+    }
     bool operator==(const Layout&) const = default;
 };
 
-/// The layout of an encrypted image. `run_length` must be a power of two that divides height*width and leaves a power
-/// of two of tiles, at most one tile a slot. Throws Error(unsupported) otherwise.
-Layout input_layout(int height, int width, int run_length, int log_degree);
+/// The cell of so many pixels that suits padding of a wrap, in an image of a width: `wrap` rows of pixels / wrap, or
+/// whole rows of the image where that is more. Throws Error(unsupported) if there are too few pixels for `wrap` rows.
+Cell cell_of(int pixels, int width, int wrap = 1);
+
+/// The layout of an encrypted image. The sides of the cell must be powers of two that divide the image's and leave a
+/// power of two of tiles, at most one tile a slot. Throws Error(unsupported) otherwise.
+Layout input_layout(int height, int width, Cell cell, int log_degree);
 
 /// The layout after a layer of stride 1 or 2 (output pixel (y, x) replaces source pixel (stride*y, stride*x)).
-/// Throws Error(unsupported) for stride 2 on odd sizes, and where tiles would have to be merged: runs shorter than a
-/// row.
+/// Throws Error(unsupported) for stride 2 on odd sizes, and where tiles would have to be merged: where cells are 1 high
+/// and shorter than a row.
 Layout strided(const Layout& source, int stride);
 
-/// The layout after a layer that merges tiles into runs of `run` pixels, which must divide the output's pixels and
+/// The layout after a layer that merges tiles into runs of `run` pixels in raster order, which must divide the output's pixels and
 /// leave a power of two of tiles, no more than there are. Throws Error(unsupported) otherwise.
 Layout merged(const Layout& source, int stride, int run);
 
@@ -63,8 +82,12 @@ struct Phase {
 /// Phases of an output column, by increasing first tile. `output` is strided(source, stride) or merged(...).
 std::vector<Phase> phases(const Layout& source, const Layout& output, int stride, int output_column);
 
-/// Where the pixels at offset `tap` from those at `centre` are.
-SourcePosition neighbour(const Layout& source, SourcePosition centre, Tap tap);
+/// Where the pixels at offset `tap` from those at `centre` are. `wrap`: the padding's, if cells are as wide as the image;
+/// else it does not matter (see fits).
+SourcePosition neighbour(const Layout& source, SourcePosition centre, Tap tap, int wrap);
+
+/// Does cyclic padding go round in the order of the cells, for all of these taps? True for zero padding.
+bool fits(const Layout& source, Padding padding, const std::vector<Tap>& taps, int stride);
 
 /// Tiles of an output column whose pixel at a tap is inside of the source image, [tiles]; idle tiles go with the
 /// tile before them.
@@ -86,7 +109,8 @@ std::vector<Read> reads(const Layout& source, const Layout& output, const Operan
 bool needs_masks(const Layer& layer, const std::vector<Layout>& sources, const Layout& output);
 
 /// Layout of the input (first element) and of every layer's output (element i+1 for layer i; for a head: of its
-/// terms, before the sum over pixels). Throws Error(format) naming the layer if shapes and strides disagree.
+/// terms, before the sum over pixels). Throws Error(format) naming the layer if shapes and strides disagree or padding
+/// does not fit the cells.
 std::vector<Layout> layouts(const Plan& plan);
 
 /// Slots by which the head's partial sums are rotated and added, in order: after the last one every tile holds the sum

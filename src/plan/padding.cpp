@@ -3,6 +3,19 @@
 #include <algorithm>
 
 namespace obscura::plan {
+namespace {
+
+int floor_quotient(int value, int divisor) {
+    return (value < 0 ? value - divisor + 1 : value) / divisor;
+}
+
+}  // namespace
+
+int cyclic_pixel(int y, int x, int height, int width, int wrap) {
+    const int turns = floor_quotient(x, width);
+    const int row = y + turns * wrap;
+    return (row - floor_quotient(row, height) * height) * width + x - turns * width;
+}
 
 bool stays_inside(Tap tap, int stride) {
     return tap.dy >= 0 && tap.dy < stride && tap.dx >= 0 && tap.dx < stride;

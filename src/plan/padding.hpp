@@ -12,10 +12,22 @@ struct Tap {
     bool operator==(const Tap&) const = default;
 };
 
-enum class Padding : int {
-    cyclic = 0,  ///< neighbours in raster order: the pixel at (dy, dx) from p = y*W + x is (p + dy*W + dx) mod H*W
-    zeros = 1,   ///< zero outside of the image
+/// What lies beyond the border of an image: zeros, or the image again. It goes round cyclically from its last row to its
+/// first, and from the end of row y to the start of row y + wrap: a twisted torus. With a wrap of 1, neighbours are those
+/// in raster order.
+struct Padding {
+    int wrap = 1;  ///< in rows; 0: zeros
+
+    static const Padding zeros;
+    static const Padding raster;
+    bool operator==(const Padding&) const = default;
 };
+
+inline constexpr Padding Padding::zeros{0};
+inline constexpr Padding Padding::raster{1};
+
+/// Raster number of the pixel that cyclic padding has at (y, x), which may lie outside of the image.
+int cyclic_pixel(int y, int x, int height, int width, int wrap);
 
 /// A constant that an output takes where the pixel at a tap is outside of the image.
 ///

@@ -128,7 +128,7 @@ bool is_identity(const Layer& layer) {
 }
 
 int Plan::batch() const {
-    return input_layout(input.height, input.width, run_length, parameters.log_degree).batch;
+    return input_layout(input.height, input.width, cell, parameters.log_degree).batch;
 }
 
 std::string Plan::digest() const {

@@ -19,7 +19,7 @@ struct Operand {
     int stride = 1;    ///< output pixel (y, x) is centred on source pixel (stride*y, stride*x); 1 or 2
     std::vector<Tap> taps;
     std::vector<std::int16_t> weights;  ///< [out_channels][taps][channels]
-    Padding padding = Padding::cyclic;
+    Padding padding = Padding::raster;
 };
 
 /// What follows the integer matrix product of a layer.
@@ -70,6 +70,14 @@ struct Layer {
 /// Does the layer give the channels of its only operand as they are? Then it needs no matrix product.
 bool is_identity(const Layer& layer);
 
+/// The pixels of an image that a tile holds, one a ciphertext column: a rectangle.
+struct Cell {
+    int height = 1;
+    int width = 1;
+    int pixels() const { return height * width; }
+    bool operator==(const Cell&) const = default;
+};
+
 /// How plain 8-bit pixels become slots: slot = (pixel - mean[c]) * factor[c], rounded at encryption.
 struct InputEncoding {
     int channels = 0;
@@ -88,7 +96,7 @@ struct RotationKeyRequest {
 
 /// A layout that the planner weighed, with what it predicted.
 struct Alternative {
-    int run_length = 0;
+    Cell cell;
     int batch = 0;                   ///< images at once
     double seconds = 0;              ///< for such a batch
     std::uint64_t memory_bytes = 0;  ///< residues on the server
@@ -96,7 +104,7 @@ struct Alternative {
     bool operator==(const Alternative&) const = default;
 };
 
-/// What the network of a plan would take if its zero padding were cyclic, in a layout of the same run length.
+/// What the network of a plan would take if its zero padding were cyclic, in a layout with cells of as many pixels.
 struct CyclicTwin {
     int log_degree = 0;
     int limbs = 0;
@@ -108,7 +116,7 @@ struct CyclicTwin {
 struct Plan {
     std::string model;  ///< the network's name
     ckks::ParametersLiteral parameters;
-    int run_length = 0;  ///< r of the input layout: raster pixels a tile; tiles T = H*W/r, images a ciphertext B = N/T
+    Cell cell;  ///< of the input layout: tiles T = H*W / pixels of a cell, images a ciphertext B = N/T
     InputEncoding input;
     std::vector<Layer> layers;      ///< in execution order; the last is the head
     int relinearisation_level = 0;  ///< highest number of limbs a square is relinearised at

@@ -15,7 +15,7 @@ struct RealOperand {
     int stride = 1;
     std::vector<Tap> taps;
     std::vector<double> weights;  ///< [out_channels][taps][channels]
-    Padding padding = Padding::cyclic;
+    Padding padding = Padding::raster;
 };
 
 /// Finish::square: output = (sum + bias + borders)^2. Finish::none: sum. Finish::head: scores = sum over all pixels +

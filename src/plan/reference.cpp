@@ -27,9 +27,22 @@ int raster_offset(const Shape& shape, Tap tap) {
     return offset;
 }
 
-/// Whether a tap's pixels are those of cyclic padding.
-bool ignores_borders(const RealOperand& operand, Tap tap) {
-    return operand.padding == Padding::cyclic || stays_inside(tap, operand.stride);
+/// Whether a tap's pixels follow one another in the source, which is continued in raster order.
+bool is_contiguous(const RealOperand& operand, Tap tap) {
+    if (operand.stride != 1) return false;
+    const bool same_columns = tap.dx == 0 && operand.padding != Padding::zeros;
+    return same_columns || operand.padding == Padding::raster || stays_inside(tap, operand.stride);
+}
+
+/// What a tap of stride 1 reads of a cyclically padded channel, row by row.
+void copy_shifted(const float* x, const Shape& shape, Tap tap, int wrap, float* out) {
+    for (int y = 0; y < shape.height; ++y)
+        for (int done = 0; done < shape.width;) {
+            const int from = cyclic_pixel(y + tap.dy, done + tap.dx, shape.height, shape.width, wrap);
+            const int count = std::min(shape.width - done, shape.width - from % shape.width);
+            out = std::copy_n(x + from, count, out);
+            done += count;
+        }
 }
 
 /// A tensor [channels][margin + pixels + margin], the margins continuing the pixels cyclically, so that the shifted
@@ -52,9 +65,24 @@ struct Tensor {
     }
 };
 
+/// The pixel that a tap reads for every output pixel; -1 where that is a zero.
+void find_places(const RealOperand& operand, Tap tap, const RealLayer& layer, const Shape& source,
+                 std::vector<int>& places) {
+    places.clear();
+    for (int y = 0; y < layer.height; ++y)
+        for (int x = 0; x < layer.width; ++x) {
+            const bool zero =
+                operand.padding == Padding::zeros && !is_inside(tap, operand.stride, y, x, layer.height, layer.width);
+            places.push_back(zero ? -1
+                                  : cyclic_pixel(operand.stride * y + tap.dy, operand.stride * x + tap.dx,
+                                                 source.height, source.width, operand.padding.wrap));
+        }
+}
+
 struct Workspace {
     std::vector<Tensor> tensors;  ///< input, then every layer's output
-    std::vector<float> gathered;  ///< rows of strided operands
+    std::vector<float> gathered;  ///< rows that do not follow one another in the source
+    std::vector<int> places;      ///< of such a row's pixels
     std::vector<const float*> rows;
     std::vector<float> z;
 };
@@ -87,20 +115,22 @@ struct PlainNetwork::State {
         for (const RealOperand& operand : layer.operands) {
             const Tensor& source = w.tensors[static_cast<std::size_t>(operand.source + 1)];
             for (const Tap& tap : operand.taps) {
-                const int offset = raster_offset(source.shape, tap);
-                const bool whole = ignores_borders(operand, tap);
+                const bool contiguous = is_contiguous(operand, tap);
+                const bool shifted = operand.stride == 1 && operand.padding != Padding::zeros;
+                if (!contiguous && !shifted) find_places(operand, tap, layer, source.shape, w.places);
                 for (int c = 0; c < operand.channels; ++c) {
-                    const float* x = source.channel(c) + offset;
-                    if (operand.stride == 1 && whole) {
-                        w.rows.push_back(x);
+                    const float* x = source.channel(c);
+                    if (contiguous) {
+                        w.rows.push_back(x + raster_offset(source.shape, tap));
                         continue;
                     }
                     w.rows.push_back(free);
-                    for (int row = 0; row < layer.height; ++row)
-                        for (int column = 0; column < layer.width; ++column)
-                            *free++ = whole || is_inside(tap, operand.stride, row, column, layer.height, layer.width)
-                                          ? x[operand.stride * (row * source.shape.width + column)]
-                                          : 0;
+                    if (shifted)
+                        copy_shifted(x, source.shape, tap, operand.padding.wrap, free);
+                    else
+                        std::transform(w.places.begin(), w.places.end(), free,
+                                       [&](int place) { return place < 0 ? 0.0F : x[place]; });
+                    free += layer.height * layer.width;
                 }
             }
         }
@@ -170,10 +200,11 @@ PlainNetwork::PlainNetwork(const RealNetwork& network) : state_(std::make_unique
             assert(shape.channels == operand.channels);
             assert(shape.height == operand.stride * layer.height && shape.width == operand.stride * layer.width);
             for (const Tap& tap : operand.taps)
-                state.margins[source] = std::max(state.margins[source], std::abs(raster_offset(shape, tap)));
+                if (is_contiguous(operand, tap))
+                    state.margins[source] = std::max(state.margins[source], std::abs(raster_offset(shape, tap)));
             const std::size_t columns = operand.taps.size() * static_cast<std::size_t>(operand.channels);
             for (const Tap& tap : operand.taps)
-                if (operand.stride != 1 || !ignores_borders(operand, tap))
+                if (!is_contiguous(operand, tap))
                     gather += static_cast<std::size_t>(operand.channels * layer.height * layer.width);
             parts.push_back({columns, std::move(operand.weights)});
         }

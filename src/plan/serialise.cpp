@@ -18,7 +18,7 @@ json to_json(const Operand& operand) {
     return {{"source", operand.source},
             {"channels", operand.channels},
             {"stride", operand.stride},
-            {"padding", static_cast<int>(operand.padding)},
+            {"wrap", operand.padding.wrap},
             {"taps", taps}};
 }
 
@@ -46,8 +46,12 @@ json to_json(const Layer& layer) {
             {"predicted_error", layer.predicted_error}};
 }
 
+json to_json(const Cell& cell) {
+    return {cell.height, cell.width};
+}
+
 json to_json(const Alternative& a) {
-    return {{"run_length", a.run_length},
+    return {{"cell", to_json(a.cell)},
             {"batch", a.batch},
             {"seconds", a.seconds},
             {"memory_bytes", a.memory_bytes},
@@ -100,7 +104,7 @@ Operand operand_from(const json& value) {
     operand.source = bounded(value, "source", -1, limits::layers);
     operand.channels = bounded(value, "channels", 1, limits::channels);
     operand.stride = bounded(value, "stride", 1, 2);
-    operand.padding = static_cast<Padding>(bounded(value, "padding", 0, 1));
+    operand.padding.wrap = bounded(value, "wrap", 0, limits::size);
     const json& taps = value.at("taps");
     if (taps.empty() || taps.size() > limits::taps)
         throw Error(ErrorCode::format, fmt::format("plan: {} taps, must be 1..{}", taps.size(), limits::taps));
@@ -128,8 +132,12 @@ Layer layer_from(const json& value) {
     return layer;
 }
 
+Cell cell_from(const json& value) {
+    return {whole(value.at(0), "cell", 1, limits::size), whole(value.at(1), "cell", 1, limits::size)};
+}
+
 Alternative alternative_from(const json& value) {
-    return {bounded(value, "run_length", 1, limits::size * limits::size),
+    return {cell_from(value.at("cell")),
             bounded(value, "batch", 1, 1 << limits::log_degree), value.at("seconds").get<double>(),
             value.at("memory_bytes").get<std::uint64_t>(), value.at("key_bytes").get<std::uint64_t>()};
 }
@@ -143,7 +151,7 @@ Plan plan_from(const json& value) {
     plan.parameters.special = primes(parameters, "special");
     plan.parameters.digit_limbs = bounded(parameters, "digit_limbs", 1, limits::limbs);
     plan.parameters.insecure_for_tests = parameters.at("insecure_for_tests").get<bool>();
-    plan.run_length = bounded(value, "run_length", 1, limits::size * limits::size);
+    plan.cell = cell_from(value.at("cell"));
     const json& input = value.at("input");
     plan.input.channels = bounded(input, "channels", 1, limits::channels);
     plan.input.height = bounded(input, "height", 1, limits::size);
@@ -190,7 +198,7 @@ std::string describe(const Plan& plan) {
                           {"special", parameters.special},
                           {"digit_limbs", parameters.digit_limbs},
                           {"insecure_for_tests", parameters.insecure_for_tests}}},
-                        {"run_length", plan.run_length},
+                        {"cell", to_json(plan.cell)},
                         {"input",
                          {{"channels", plan.input.channels},
                           {"height", plan.input.height},

@@ -57,13 +57,15 @@ std::vector<double> GroupEncryptor::slots(const GroupTag& tag, int column, int c
     const auto& input = plan_.input;
     const auto c = static_cast<std::size_t>(channel), channels = static_cast<std::size_t>(input.channels);
     const auto first = std::size_t{tag.group} * static_cast<std::size_t>(plan_.batch());
-    for (int p = column; p < layout_.pixels(); p += layout_.run)
+    for (int cell = 0; cell < layout_.valid_tiles(); ++cell) {
+        const int p = layout_.pixel(cell, column);
         for (int image = 0; image < static_cast<int>(tag.images); ++image) {
             const auto pixel = (first + static_cast<std::size_t>(image)) * static_cast<std::size_t>(layout_.pixels()) +
                                static_cast<std::size_t>(p);
             values[static_cast<std::size_t>(layout_.slot(p, image))] =
                 (images_.pixels[pixel * channels + c] - input.mean[c]) * input.factor[c];
         }
+    }
     return values;
 }
 

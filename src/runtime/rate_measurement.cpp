@@ -49,7 +49,7 @@ plan::Plan made_up_plan(int log_degree) {
     plan.parameters.chain.assign(primes.begin() + special, primes.end());
     plan.parameters.digit_limbs = special;
     plan.parameters.insecure_for_tests = true;  // there is no secret
-    plan.run_length = side;
+    plan.cell = {1, side};
     plan.input = {input_channels, side, side, std::vector<double>(input_channels, 0.0),
                   std::vector<double>(input_channels, 1.0)};
     int channels = input_channels;

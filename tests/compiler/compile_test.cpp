@@ -1,5 +1,6 @@
 #include "compiler/compile.hpp"
 
+#include <fmt/format.h>
 #include <gtest/gtest.h>
 
 #include <algorithm>
@@ -54,7 +55,7 @@ TEST(Compile, LevelsScalesAndKeysFit) {
     EXPECT_TRUE(plan.parameters.insecure_for_tests);
     EXPECT_EQ(plan.parameters.digit_limbs, 3);
     EXPECT_EQ(plan.relinearisation_level, 6);
-    EXPECT_EQ(plan.run_length, 8);
+    EXPECT_EQ(plan.cell, (plan::Cell{1, 8}));
     EXPECT_EQ(plan.layers.back().level, 2);
     EXPECT_EQ(plan.rotation_keys, plan::required_rotations(plan));
     EXPECT_GE(plan.calibration_headroom_bits, std::log2(options.min_headroom));
@@ -136,7 +137,7 @@ TEST(Explain, SaysWhatZeroPaddingCosts) {
     ASSERT_TRUE(explanation.cyclic_twin);
     EXPECT_EQ(explanation.cyclic_twin->limbs, 8) << "as tiny-resnet with merging";
     EXPECT_EQ(explanation.limbs, 7 + 5) << "every convolution is masked";
-    EXPECT_EQ(explanation.layers[0].masks, 3) << "all rows, all but the first, all but the last";
+    EXPECT_EQ(explanation.layers[0].masks, 9) << "all cells, all but those along a side, or along two";
     const auto report = nlohmann::json::parse(to_json(explanation)).at("zero_padding");
     EXPECT_GT(report.at("times_the_seconds_per_image").get<double>(), 1);
     EXPECT_EQ(report.at("cyclic").at("limbs"), 8);
@@ -144,6 +145,34 @@ TEST(Explain, SaysWhatZeroPaddingCosts) {
     const plan::Plan cyclic = toy_plan("tiny-resnet", 2, toy_options());
     EXPECT_FALSE(cyclic.cyclic_twin);
     EXPECT_TRUE(nlohmann::json::parse(to_json(explain(cyclic))).at("zero_padding").is_null());
+}
+
+/// Twisted and circular padding in every layout that they fit: exact integers follow ONNX's own scores. Twisted, no
+/// mask is needed, and where both sides of the cells are even nothing idles.
+TEST(Compile, PaddingThatWrapsFartherInEveryLayout) {
+    for (const auto& [name, wrap] : {std::pair{"tiny-twisted", 2}, std::pair{"tiny-circular", 8}})
+        for (const int run : {1, 2, 4, 8, 16, 32, 64}) {
+            SCOPED_TRACE(fmt::format("{}, {} pixels a tile", name, run));
+            CompileOptions options = toy_options();
+            options.run_length = run;
+            const auto want = expected(name);
+            if (run < wrap) {
+                expect_error(ErrorCode::unsupported, "wraps by", [&, name = name] { toy_plan(name, 2, options); });
+                continue;
+            }
+            const plan::Plan plan = toy_plan(name, 2, options);
+            EXPECT_EQ(plan.cell.pixels(), run);
+            const io::Images images = testing::images(want, 8, 8, 2);
+            for (std::size_t i = 0; i < want.scores.size(); ++i) {
+                const auto exact =
+                    plan::evaluate_exactly(plan, plan::encode_exactly(plan.input, images.pixels.data() + i * 128));
+                for (std::size_t o = 0; o < exact.scores.size(); ++o)
+                    EXPECT_NEAR(exact.scores[o], want.scores[i][o], 0.1);
+            }
+            if (wrap != 2) continue;
+            for (const plan::Layer& layer : plan.layers) EXPECT_FALSE(layer.masked) << layer.name;
+            EXPECT_EQ(plan::layouts(plan).back().gap == 1, plan.cell.width > 1);
+        }
 }
 
 TEST(Compile, RunsOfAllPixels) {

@@ -51,7 +51,8 @@ TEST_P(Models, LoweredNetworkGivesTheScores) {
 }
 
 INSTANTIATE_TEST_SUITE_P(TestData, Models,
-                         ::testing::Values("tiny-resnet", "tiny-pool", "tiny-zeros", "tiny-same", "tiny-ensemble"));
+                         ::testing::Values("tiny-resnet", "tiny-pool", "tiny-zeros", "tiny-same", "tiny-ensemble", "tiny-twisted",
+                                           "tiny-circular"));
 
 TEST(Import, ResNetBecomesOneLayerAnActivation) {
     const plan::RealNetwork network = import_network(model_path("tiny-resnet"));
@@ -88,8 +89,20 @@ TEST(Import, ListsEveryUnsupportedNode) {
     }
 }
 
-TEST(Import, RefusesPaddingThatIsNotRaster) {
-    obscura::testing::expect_error(ErrorCode::unsupported, "neither zeros nor cyclic in raster order",
+TEST(Import, FindsHowFarPaddingWraps) {
+    const auto wraps = [](const char* name) {
+        std::vector<int> result;
+        for (const auto& layer : import_network(model_path(name)).layers)
+            for (const auto& operand : layer.operands)
+                if (operand.taps.size() > 1) result.push_back(operand.padding.wrap);
+        return result;
+    };
+    EXPECT_EQ(wraps("tiny-twisted"), (std::vector<int>{2, 2, 1}));
+    EXPECT_EQ(wraps("tiny-circular"), (std::vector<int>{8, 8})) << "a plain torus: as far as the image is high";
+}
+
+TEST(Import, RefusesPaddingThatIsNeitherZerosNorCyclic) {
+    obscura::testing::expect_error(ErrorCode::unsupported, "neither zeros nor cyclic",
                                    [] { import_onnx(model_path("wrong-padding")); });
 }
 

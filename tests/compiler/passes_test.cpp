@@ -124,8 +124,8 @@ RC_GTEST_PROP(MergeLinear, MovesConstantsThroughZeroPadding, ()) {
 }
 
 TEST(MergeLinear, ZeroPaddingIsNotComposed) {
-    for (const auto& [outer, inner] : {std::pair{plan::Padding::zeros, plan::Padding::cyclic},
-                                       std::pair{plan::Padding::cyclic, plan::Padding::zeros},
+    for (const auto& [outer, inner] : {std::pair{plan::Padding::zeros, plan::Padding::raster},
+                                       std::pair{plan::Padding::raster, plan::Padding::zeros},
                                        std::pair{plan::Padding::zeros, plan::Padding::zeros}}) {
         Graph graph = with_input(1, 4);
         Node first{Op::linear, "first", 1, 4, 4, {{0, 1, 1, {{0, 0}, {0, 1}}, {1.0, 0.3}, inner}}, {0}};
@@ -133,6 +133,25 @@ TEST(MergeLinear, ZeroPaddingIsNotComposed) {
         Node second{Op::linear, "second", 1, 4, 4, {{middle, 1, 1, {{0, 0}, {0, 1}}, {1.0, 1.0}, outer}}, {0}};
         graph.output = graph.add(second);
         expect_error(ErrorCode::unsupported, "second reads first", [&] { merge_linear(graph); });
+    }
+}
+
+/// Offsets only add up on one torus.
+TEST(MergeLinear, PaddingsOfDifferentWrapAreNotComposed) {
+    const std::vector<double> pixels{3, 1, 4, 1, 5, 9, 2, 6, 5, 3, 5, 8, 9, 7, 9, 3};
+    for (const int wrap : {1, 2}) {
+        Graph graph = with_input(1, 4);
+        const std::vector<plan::Tap> taps{{0, 0}, {0, 1}};
+        const int middle = graph.add({Op::linear, "first", 1, 4, 4, {{0, 1, 1, taps, {1.0, 0.3}, {2}}}, {0}});
+        graph.output = graph.add({Op::linear, "second", 1, 4, 4, {{middle, 1, 1, taps, {1.0, 1.0}, {wrap}}}, {0}});
+        if (wrap == 2) {
+            const Graph merged = merge_linear(graph);
+            EXPECT_EQ(merged.node(merged.output).terms.front().padding, plan::Padding{2});
+            const auto found = evaluate(merged, pixels), expected = evaluate(graph, pixels);
+            for (std::size_t i = 0; i < expected.size(); ++i) EXPECT_NEAR(found[i], expected[i], 1e-12);
+        } else {
+            expect_error(ErrorCode::unsupported, "second reads first", [&] { merge_linear(graph); });
+        }
     }
 }
 
@@ -156,7 +175,7 @@ TEST(PixelMap, KernelTapsAreCheckedOnEveryPixel) {
     const auto same = kernel_taps(image, 4, 4, {1, 1, 1});
     ASSERT_FALSE(same.problem);
     EXPECT_EQ(same.taps, std::vector{std::optional(plan::Tap{})});
-    EXPECT_EQ(same.padding, plan::Padding::cyclic);
+    EXPECT_EQ(same.padding, plan::Padding::raster);
     EXPECT_EQ(kernel_taps(image, 4, 4, {3, 3, 1}).problem, TapProblem::size);
     const auto zeros = kernel_taps(image.pad_zeros(1, 0, 0, 1), 4, 4, {2, 2, 1});
     ASSERT_FALSE(zeros.problem);
@@ -166,10 +185,12 @@ TEST(PixelMap, KernelTapsAreCheckedOnEveryPixel) {
     EXPECT_EQ(far.taps, (std::vector<std::optional<plan::Tap>>{std::nullopt, {{0, 0}}, std::nullopt}));
     const PixelMap half = image.pad_zeros(0, 1, 0, 0);
     EXPECT_EQ(kernel_taps(*half.concatenate(image.slice(false, 0, 1, 1), false), 4, 4, {1, 3, 1}).problem,
-              TapProblem::not_raster)
+              TapProblem::not_cyclic)
         << "zeros on one side, wrapped on the other";
     const PixelMap right = *image.concatenate(image.slice(false, 0, 1, 1), false);
-    EXPECT_EQ(kernel_taps(right, 4, 4, {1, 2, 1}).problem, TapProblem::not_raster);
+    const auto circular = kernel_taps(right, 4, 4, {1, 2, 1});
+    ASSERT_FALSE(circular.problem) << "wrapping a row to itself is wrapping by the whole height";
+    EXPECT_EQ(circular.padding, plan::Padding{4});
     const PixelMap down = *image.concatenate(image.slice(true, 0, 1, 1), true);
     const auto vertical = kernel_taps(down, 4, 4, {2, 1, 1});
     ASSERT_FALSE(vertical.problem) << "wrapping whole rows is raster order";

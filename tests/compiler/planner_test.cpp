@@ -31,7 +31,7 @@ constexpr std::uint64_t plenty = 2'000'000'000;
 
 const plan::Alternative& chosen(const plan::Plan& plan) {
     return *std::find_if(plan.alternatives.begin(), plan.alternatives.end(),
-                         [&](const auto& a) { return a.run_length == plan.run_length; });
+                         [&](const auto& a) { return a.cell == plan.cell; });
 }
 
 double seconds_for(const plan::Alternative& layout, int batch) {
@@ -45,9 +45,9 @@ TEST(Planner, TakesTheLeastTimeForTheBatch) {
         ASSERT_GT(plan.alternatives.size(), 4U);
         for (const auto& other : plan.alternatives)
             EXPECT_LE(seconds_for(chosen(plan), batch), seconds_for(other, batch))
-                << "batch " << batch << ": chose runs of " << plan.run_length << ", not " << other.run_length;
+                << "batch " << batch << ": chose cells of " << plan.cell.pixels() << ", not " << other.cell.pixels();
     }
-    EXPECT_LT(planned(1, plenty).run_length, planned(0, plenty).run_length)
+    EXPECT_LT(planned(1, plenty).cell.pixels(), planned(0, plenty).cell.pixels())
         << "latency wants short runs, throughput long ones";
 }
 

@@ -39,16 +39,20 @@ class Model:
     def slice(self, x: str, axis: int, start: int, end: int = END) -> str:
         return self.node("Slice", x, *(self.constant([v], np.int64) for v in (start, end, axis)))
 
-    def raster_pad(self, x: str, reach: int = 1) -> str:
-        """`reach` pixels on each side; the neighbour of a row's last pixel is the next row's first."""
+    def raster_pad(self, x: str, reach: int = 1, wrap: int = 1) -> str:
+        """`reach` pixels on each side; the neighbour of a row's last pixel is the first of the row `wrap` below."""
         last, first = self.slice(x, 3, -reach), self.slice(x, 3, 0, reach)
-        left = self.node("Concat", self.slice(last, 2, -1), self.slice(last, 2, 0, -1), axis=2)
-        right = self.node("Concat", self.slice(first, 2, 1), self.slice(first, 2, 0, 1), axis=2)
+        left = self.node("Concat", self.slice(last, 2, -wrap), self.slice(last, 2, 0, -wrap), axis=2)
+        right = self.node("Concat", self.slice(first, 2, wrap), self.slice(first, 2, 0, wrap), axis=2)
         return self.row_pad(self.node("Concat", left, x, right, axis=3), reach)
 
-    def wrap_pad(self, x: str) -> str:
-        """Circular padding that stays in its row: not what layouts can do."""
+    def circular_pad(self, x: str) -> str:
+        """Each row wraps to itself: a plain torus."""
         return self.row_pad(self.node("Concat", self.slice(x, 3, -1), x, self.slice(x, 3, 0, 1), axis=3), 1)
+
+    def repeated_pad(self, x: str) -> str:
+        """Each row is continued by its own last pixel: not what layouts can do."""
+        return self.row_pad(self.node("Concat", self.slice(x, 3, 0, 1), x, self.slice(x, 3, -1), axis=3), 1)
 
     def row_pad(self, x: str, reach: int) -> str:
         return self.node("Concat", self.slice(x, 2, -reach), x, self.slice(x, 2, 0, reach), axis=2)
@@ -99,6 +103,22 @@ def tiny_resnet() -> dict:
     x = m.activation(m.conv(m.raster_pad(m.normalised("image")), 2, 4, 3), 4)
     x = m.block(m.block(x, 4, 4, 1), 4, 6, 2)
     return m.save("tiny-resnet", m.classifier(x, 6, 3), 3)
+
+
+def tiny_twisted() -> dict:
+    """The right neighbour of a row's last pixel is the first two rows below; after a stride, in the next row."""
+    m = Model(6, channels=2, size=8)
+    x = m.activation(m.conv(m.raster_pad(m.normalised("image"), wrap=2), 2, 4, 3), 4)
+    branch = m.activation(m.conv(m.raster_pad(x, wrap=2), 4, 6, 3, 2), 6)
+    x = m.activation(m.node("Add", m.conv(m.raster_pad(branch), 6, 6, 3), m.conv(x, 4, 6, 1, 2)), 6)
+    return m.save("tiny-twisted", m.classifier(x, 6, 3), 3)
+
+
+def tiny_circular() -> dict:
+    m = Model(7, channels=2, size=8)
+    x = m.activation(m.conv(m.circular_pad(m.normalised("image")), 2, 4, 3), 4)
+    x = m.activation(m.conv(m.circular_pad(x), 4, 4, 3, 2), 4)
+    return m.save("tiny-circular", m.classifier(x, 4, 3), 3)
 
 
 def tiny_ensemble() -> dict:
@@ -167,7 +187,7 @@ def broken():
     x = m.node("Relu", m.conv("image", 1, 2, 3, pads=[1, 1, 1, 1]))
     m.save("unsupported", m.node("Softmax", m.node("MaxPool", x, kernel_shape=[2, 2])), 3, evaluate=False)
     m = Model(4, channels=1, size=8)
-    x = m.conv(m.wrap_pad("image"), 1, 2, 3)
+    x = m.conv(m.repeated_pad("image"), 1, 2, 3)
     x = m.node("Flatten", m.node("GlobalAveragePool", m.node("Mul", x, x)))
     m.save("wrong-padding", m.node("Gemm", x, m.constant(m.normal(2, 3))), 3, evaluate=False)
 
@@ -179,6 +199,8 @@ if __name__ == "__main__":
         "tiny-zeros": tiny_zeros(),
         "tiny-same": tiny_same(),
         "tiny-ensemble": tiny_ensemble(),
+        "tiny-twisted": tiny_twisted(),
+        "tiny-circular": tiny_circular(),
     }
     (HERE / "expected.json").write_text(json.dumps(expected) + "\n")
     broken()

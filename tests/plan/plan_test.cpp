@@ -81,6 +81,7 @@ TEST(Plan, ValidateNamesWhatIsWrong) {
         {"input of", [](Plan& p) { p.input.channels = 0; }},
         {"not masked, which its merging and padding demand",
          [](Plan& p) { p.layers[0].operands[0].padding = Padding::zeros; }},
+        {"padding that wraps by 1 rows in cells of 2x4 pixels", [](Plan& p) { p.cell = {2, 4}; }},
         {"borders, but no bias",
          [](Plan& p) {
              p.layers[2].borders = {{1, {0, 1}, {1, 2}}};
@@ -193,10 +194,10 @@ TEST(PlanFile, DescriptionsOutOfBoundsAreErrors) {
         {R"("log_degree":10)", R"("log_degree":40)"},
         {R"("taps":[[-1,-1])", R"("taps":[[-1])"},
         {R"("taps":[[-1,-1])", R"("taps":[[-1,1e9])"},
-        {R"("run_length":8)", R"("run":8)"},
+        {R"("cell":[1,8])", R"("cell":[0,8])"},
         {R"("level":4)", R"("level":18446744073709551615)"},
         {R"("bias":[1000.0)", R"("bias":[null)"},
-        {R"("padding":0)", R"("padding":2)"},
+        {R"("wrap":1)", R"("wrap":-1)"},
         {R"("masked":false)", R"("masked":0)"},
         {R"("borders":[])", R"("borders":[{"stride":1,"tap":[0],"shift":[]}])"},
         {R"("cyclic_twin":null)", R"("cyclic_twin":{"log_degree":15,"limbs":999,"log2_qp":1,"layout":{}})"},

@@ -31,7 +31,7 @@ inline Plan toy_plan() {
     plan.parameters.special = {primes[0], primes[1]};
     plan.parameters.chain = {primes[2], primes[3], primes[4], primes[5]};
     plan.parameters.digit_limbs = 2;
-    plan.run_length = 8;
+    plan.cell = {1, 8};
     plan.input = {1, 8, 8, {127.5}, {0x1p38}};
     plan.layers.push_back({"first",
                            Finish::square,
@@ -78,14 +78,14 @@ inline Plan toy_plan() {
 /// The same with zero padding and a border, in a layout that needs no masks: an image a tile.
 inline Plan zero_padded_plan() {
     Plan plan = toy_plan();
-    plan.run_length = 64;
+    plan.cell = {8, 8};
     for (Layer& layer : plan.layers)
         for (Operand& operand : layer.operands)
             if (operand.taps.size() > 1) operand.padding = Padding::zeros;
     plan.layers[0].borders = {{1, {-1, 0}, {400, -700}}, {1, {1, 1}, {0, 30}}};
     plan.layers[1].borders = {{2, {-1, -1}, {5, 6, 7}}};
     plan.rotation_keys = required_rotations(plan);
-    plan.cyclic_twin = {10, 4, 150, {64, 1024, 1.5, 1000, 2000}};
+    plan.cyclic_twin = {10, 4, 150, {{8, 8}, 1024, 1.5, 1000, 2000}};
     return plan;
 }
 

@@ -17,11 +17,11 @@ pytestmark = pytest.mark.skipif(not (shutil.which("g++") and shutil.which("ninja
 SIDE = 16
 
 
-@pytest.fixture(params=[(16, 32), (12, 20)], ids=["whole vectors", "rests"])
+@pytest.fixture(params=[((16, 32), "raster"), ((12, 20), "raster"), ((16, 32), "twisted")], ids=["whole vectors", "rests", "twisted"])
 def network(request, monkeypatch):
-    monkeypatch.setitem(SHAPES, "resnet20", ResNetShape((2, 1), request.param))
+    monkeypatch.setitem(SHAPES, "resnet20", ResNetShape((2, 1), request.param[0]))
     torch.manual_seed(3)
-    network = build(NetworkSpec(classes=5))
+    network = build(NetworkSpec(classes=5, padding=request.param[1]))
     for _ in range(10):
         network(torch.randint(0, 256, (16, 3, SIDE, SIDE)).float())
     return network

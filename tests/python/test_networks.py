@@ -10,7 +10,7 @@ from obscura_train.errors import UserError
 from obscura_train.export import export_onnx
 from obscura_train.folded import BoundedSquare, FoldedResNet
 from obscura_train.networks import NetworkSpec, build
-from obscura_train.padding import raster_pad
+from obscura_train.padding import cyclic_pad
 from obscura_train.range_control import RangeControl
 
 SIDE = 16
@@ -25,17 +25,35 @@ def trained_like(spec: NetworkSpec):
     return network.eval()
 
 
-def test_raster_pad_is_the_cyclic_raster_neighbour():
-    height, width = 3, 4
+@pytest.mark.parametrize("wrap", [1, 2, 4])
+def test_cyclic_pad_wraps_to_the_start_of_a_lower_row(wrap):
+    height, width = 4, 5
     pixels = torch.arange(height * width, dtype=torch.float32).view(1, 1, height, width)
-    padded = raster_pad(pixels)
+    padded = cyclic_pad(pixels, wrap)
     for y in range(-1, height + 1):
         for x in range(-1, width + 1):
-            assert padded[0, 0, y + 1, x + 1] == (y * width + x) % (height * width)
+            row = (y + wrap * (x // width)) % height
+            assert padded[0, 0, y + 1, x + 1] == row * width + x % width
 
 
-def test_raster_pad_gradient():
-    assert torch.autograd.gradcheck(raster_pad, torch.randn(2, 2, 3, 4, dtype=torch.float64, requires_grad=True))
+def test_cyclic_pad_gradient():
+    x = torch.randn(2, 2, 3, 4, dtype=torch.float64, requires_grad=True)
+    assert torch.autograd.gradcheck(lambda x: cyclic_pad(x, 2), x)
+
+
+def test_twisted_padding_wraps_by_the_same_pixels_on_every_grid():
+    network = build(NetworkSpec("resnet34-slim", padding="twisted"))
+    assert [conv.wrap for conv in (network.stem, network.blocks[3].conv1, network.blocks[3].conv2, network.blocks[15].conv2)] == [8, 8, 4, 1]
+
+
+def test_twisted_padding_lets_images_move_by_cells():
+    """The scores do not change when an image moves by a cell's width around the twisted torus: cells trade places."""
+    network = trained_like(NetworkSpec(classes=5, padding="twisted"))
+    pixels = torch.randint(0, 256, (2, 3, SIDE, SIDE)).float()
+    cell = network.stem.wrap
+    moved = torch.cat((pixels[..., -cell:].roll(cell, 2), pixels[..., :-cell]), 3)
+    with torch.no_grad():
+        torch.testing.assert_close(network(moved), network(pixels), rtol=1e-4, atol=1e-4)
 
 
 @pytest.mark.parametrize("kind", ["hermite", "quadratic"])
@@ -76,7 +94,7 @@ def test_folded_form_agrees_in_value_and_gradient(activation):
 
 
 @pytest.mark.parametrize("spec", [NetworkSpec(classes=5), NetworkSpec(classes=5, activation="quadratic", padding="zeros"),
-                                  NetworkSpec(classes=5, activation="relu"), NetworkSpec("vgg11", classes=5)], ids=str)
+                                  NetworkSpec(classes=5, activation="relu"), NetworkSpec("vgg11", classes=5), NetworkSpec(classes=5, padding="twisted")], ids=str)
 def test_onnx_agrees(spec, tmp_path):
     network = trained_like(spec)
     model = export_onnx(tmp_path / "net.onnx", spec, [network], SIDE, ("a", "b"))

@@ -86,9 +86,14 @@ INSTANTIATE_TEST_SUITE_P(
                       ToyShape{10, 8, 1, 64, 2, true, false, true}, ToyShape{11, 8, 3, 16, 3, true, false, true},
                       ToyShape{11, 8, 2, 8, 3, true, false, true}, ToyShape{11, 8, 2, 4, 3, false, false, true},
                       ToyShape{12, 8, 2, 1, 3, false, false, true}, ToyShape{11, 8, 2, 8, 3, true, true, true},
-                      ToyShape{11, 8, 2, 4, 7, true, true, true}, ToyShape{12, 8, 1, 1, 4, true, true, true}),
+                      ToyShape{11, 8, 2, 4, 7, true, true, true}, ToyShape{12, 8, 1, 1, 4, true, true, true},
+                      // twisted: cells of 2x2, 2x4 and 4x2, which a stride leaves full, 2x1 and whole rows
+                      ToyShape{11, 8, 2, 4, 3, true, false, false, 2}, ToyShape{11, 8, 2, 8, 3, true, false, false, 2},
+                      ToyShape{11, 8, 2, 8, 3, true, false, false, 4}, ToyShape{11, 8, 2, 2, 3, true, false, false, 2},
+                      ToyShape{11, 8, 2, 16, 3, true, false, false, 2}),
     [](const auto& i) {
-        return std::string(i.param.merged ? "Merged" : "") + (i.param.zeros ? "Zeros" : "") + "N" +
+        return std::string(i.param.merged ? "Merged" : "") + (i.param.zeros ? "Zeros" : "") +
+               (i.param.wrap > 1 ? "Wrap" + std::to_string(i.param.wrap) : "") + "N" +
                std::to_string(1 << i.param.log_degree) + "Side" + std::to_string(i.param.side) + "Run" +
                std::to_string(i.param.run_length) + "K" + std::to_string(i.param.special);
     });

@@ -136,7 +136,7 @@ TEST_F(GroupStream, BytesAreAsDocumented) {
         const auto first = bytes.begin() + static_cast<std::ptrdiff_t>(at);
         return Bytes(first, first + static_cast<std::ptrdiff_t>(size));
     };
-    const int batch = toy.plan.batch(), ciphertexts = toy.plan.run_length * toy.plan.input.channels;
+    const int batch = toy.plan.batch(), ciphertexts = toy.plan.cell.pixels() * toy.plan.input.channels;
     const auto& head = toy.plan.layers.back();
     const std::size_t limb = (std::size_t{1} << toy.plan.parameters.log_degree) * 15 / 4;
     for (int i = 0; i < 3; ++i) {

@@ -65,7 +65,7 @@ class HostileFiles : public ::testing::Test {
     static std::vector<u32> tag_fields(u32 images) { return {1, 2, 3, 4, 5, 6, 0, 1, images}; }
     std::vector<u32> request_fields(u32 images) const {
         auto fields = tag_fields(images);
-        fields.push_back(static_cast<u32>(toy.plan.run_length * toy.plan.input.channels));
+        fields.push_back(static_cast<u32>(toy.plan.cell.pixels() * toy.plan.input.channels));
         fields.resize(fields.size() + 8);
         return fields;
     }

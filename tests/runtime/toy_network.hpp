@@ -22,6 +22,7 @@ struct ToyShape {
     bool strided = true;
     bool merged = false;  ///< the strided layer merges tiles, its shortcut in a layer of its own
     bool zeros = false;   ///< zero padding, with constants at the borders
+    int wrap = 1;         ///< of cyclic padding at the full size; half of it, but at least 1, after the stride
 };
 
 inline std::vector<plan::Tap> square_taps(int reach) {
@@ -36,12 +37,13 @@ inline plan::Plan toy_plan(const ToyShape& shape, unsigned seed) {
     std::mt19937 rng(seed);
     plan::Plan plan;
     plan.model = "toy";
-    plan.run_length = shape.run_length;
+    plan.cell = plan::cell_of(shape.run_length, shape.side, shape.wrap);
     plan.input.channels = shape.channels;
     plan.input.height = plan.input.width = shape.side;
     plan.input.mean.assign(static_cast<std::size_t>(shape.channels), 120);
     plan.input.factor.assign(static_cast<std::size_t>(shape.channels), 0x1p44 / 128);
     plan.parameters.log_degree = shape.log_degree;
+    int wrap = shape.wrap;
     std::vector<int> output_levels{0};  // counted from the top until all layers are known
 
     auto operand = [&](int source, int channels, int outputs, int stride, int reach, int range) {
@@ -50,7 +52,7 @@ inline plan::Plan toy_plan(const ToyShape& shape, unsigned seed) {
         o.channels = channels;
         o.stride = stride;
         o.taps = square_taps(reach);
-        if (shape.zeros && reach > 0) o.padding = plan::Padding::zeros;
+        if (reach > 0) o.padding = shape.zeros ? plan::Padding::zeros : plan::Padding{wrap};
         std::uniform_int_distribution<int> weight(-range, range);
         for (std::size_t i = 0;
              i < static_cast<std::size_t>(outputs) * o.taps.size() * static_cast<std::size_t>(channels); ++i)
@@ -91,16 +93,18 @@ inline plan::Plan toy_plan(const ToyShape& shape, unsigned seed) {
     const int stride = shape.strided ? 2 : 1, small = shape.side / stride;
     layer("first", 3, shape.side, plan::Finish::square, {operand(-1, shape.channels, 3, 1, 1, 150)});
     layer("second", 3, shape.side, plan::Finish::square, {operand(0, 3, 3, 1, 1, 40)});
-    const plan::Layout whole = plan::input_layout(shape.side, shape.side, shape.run_length, shape.log_degree);
+    const plan::Layout whole = plan::input_layout(shape.side, shape.side, plan.cell, shape.log_degree);
     if (shape.merged) {
         const int run = plan::densest_run(whole, stride);
         layer("shortcut", 5, small, plan::Finish::none, {operand(1, 3, 5, stride, 0, 30)}, run);
         layer("third", 5, small, plan::Finish::square, {operand(1, 3, 5, stride, 1, 40)}, run);
+        wrap = std::max(1, wrap / stride);
         plan::Operand identity{2, 5, 1, {{0, 0}}, std::vector<std::int16_t>(25, 0)};
         for (std::size_t c = 0; c < 5; ++c) identity.weights[c * 6] = 1;
         layer("fourth", 5, small, plan::Finish::square, {operand(3, 5, 5, 1, 1, 30), identity});
     } else {
         layer("third", 5, small, plan::Finish::square, {operand(1, 3, 5, stride, 1, 40)});
+        wrap = std::max(1, wrap / stride);
         layer("fourth", 5, small, plan::Finish::square, {operand(2, 5, 5, 1, 1, 30), operand(1, 3, 5, stride, 0, 30)});
     }
     layer("scores", 3, small, plan::Finish::head, {operand(static_cast<int>(plan.layers.size()) - 1, 5, 3, 1, 0, 20)});
@@ -156,7 +160,7 @@ inline std::vector<double> plain_scores(const plan::Plan& plan, const io::Images
             std::vector<double> out(static_cast<std::size_t>(layer.height * layer.width * layer.out_channels));
             for (const auto& op : layer.operands) {
                 const auto source = static_cast<std::size_t>(op.source + 1);
-                const int w = widths[source], pixels = w * heights[source];
+                const int w = widths[source];
                 for (int y = 0; y < layer.height; ++y)
                     for (int x = 0; x < layer.width; ++x)
                         for (int o = 0; o < layer.out_channels; ++o)
@@ -165,7 +169,8 @@ inline std::vector<double> plain_scores(const plan::Plan& plan, const io::Images
                                 if (op.padding == plan::Padding::zeros &&
                                     (sy < 0 || sx < 0 || sy >= heights[source] || sx >= w))
                                     continue;
-                                const int p = (sy * w + sx + pixels) % pixels;
+                                const int p =
+                                    plan::cyclic_pixel(sy, sx, heights[source], w, std::max(1, op.padding.wrap));
                                 for (int c = 0; c < op.channels; ++c)
                                     out[static_cast<std::size_t>((y * layer.width + x) * layer.out_channels + o)] +=
                                         op.weights[(static_cast<std::size_t>(o) * op.taps.size() + tap) *

@@ -5,16 +5,17 @@ import torch
 from .build import kernels
 
 
-class RasterPad(torch.autograd.Function):
-    """padding.raster_pad for channels-last tensors."""
+class CyclicPad(torch.autograd.Function):
+    """padding.cyclic_pad for channels-last tensors."""
 
     @staticmethod
-    def forward(context, x):
-        return kernels().raster_pad(x)
+    def forward(context, x, wrap):
+        context.wrap = wrap % x.shape[2]
+        return kernels().cyclic_pad(x, context.wrap)
 
     @staticmethod
     def backward(context, gradient):
-        return kernels().raster_pad_gradient(gradient.contiguous(memory_format=torch.channels_last))
+        return kernels().cyclic_pad_gradient(gradient.contiguous(memory_format=torch.channels_last), context.wrap), None
 
 
 class Polynomial(torch.autograd.Function):

@@ -173,26 +173,27 @@ Tensor input_gradient(const Tensor& dy, const Tensor& z, const Tensor& low, cons
     return dz;
 }
 
-// Cyclic raster padding: row y of the result is the run of w + 2 pixels that starts one before row y - 1 of the image.
-Tensor raster_pad(const Tensor& x) {
+// Cyclic padding: right of pixel (y, w - 1) is (y + wrap, 0), below (h - 1, x) is (0, x). 0 <= wrap < h.
+Tensor cyclic_pad(const Tensor& x, int64_t wrap) {
     const auto [images, pixels, channels] = shape_of(x, true);
     const int64_t h = x.size(2), w = x.size(3);
     Tensor out = torch::empty({images, channels, h + 2, w + 2}, x.options().memory_format(at::MemoryFormat::ChannelsLast));
     for_images(images, [&, pixels = pixels, channels = channels](int64_t n) {
         const float* in = x.data_ptr<float>() + n * pixels * channels;
         float* to = out.data_ptr<float>() + n * (h + 2) * (w + 2) * channels;
-        for (int64_t row = 0; row < h + 2; ++row)
-            for (int64_t done = 0, from = ((row - 1) * w - 1 + pixels) % pixels; done < w + 2;) {
-                const int64_t run = std::min(w + 2 - done, pixels - from);
-                std::memcpy(to + (row * (w + 2) + done) * channels, in + from * channels, run * channels * sizeof(float));
-                done += run;
-                from = (from + run) % pixels;
-            }
+        const auto copy = [&](int64_t y, int64_t from, int64_t count) {
+            to = std::copy_n(in + (y % h * w + from) * channels, count * channels, to);
+        };
+        for (int64_t row = h - 1; row < 2 * h + 1; ++row) {
+            copy(row + h - wrap, w - 1, 1);
+            copy(row, 0, w);
+            copy(row + wrap, 0, 1);
+        }
     });
     return out;
 }
 
-Tensor raster_pad_gradient(const Tensor& dy) {
+Tensor cyclic_pad_gradient(const Tensor& dy, int64_t wrap) {
     const auto [images, padded, channels] = shape_of(dy);
     const int64_t h = dy.size(2) - 2, w = dy.size(3) - 2, pixels = h * w;
     Tensor dx = torch::empty({images, channels, h, w}, dy.options().memory_format(at::MemoryFormat::ChannelsLast));
@@ -200,17 +201,16 @@ Tensor raster_pad_gradient(const Tensor& dy) {
         const float* in = dy.data_ptr<float>() + n * padded * channels;
         float* to = dx.data_ptr<float>() + n * pixels * channels;
         for (int64_t row = 0; row < h; ++row)  // first every pixel's own place, then the copies
-            std::memcpy(to + row * w * channels, in + ((row + 1) * (w + 2) + 1) * channels, w * channels * sizeof(float));
-        for (int64_t row = 0; row < h + 2; ++row)
-            for (int64_t column = 0; column < w + 2; ++column) {
-                const bool inside = row >= 1 && row <= h && column >= 1 && column <= w;
-                if (inside) {
-                    column = w;  // on to the right border
-                    continue;
-                }
-                const int64_t pixel = ((row - 1) * w + column - 1 + pixels) % pixels;
-                for (int64_t c = 0; c < channels; ++c) to[pixel * channels + c] += in[(row * (w + 2) + column) * channels + c];
-            }
+            std::copy_n(in + ((row + 1) * (w + 2) + 1) * channels, w * channels, to + row * w * channels);
+        const auto add = [&](int64_t y, int64_t x, int64_t count, const float* from) {
+            float* sum = to + (y % h * w + x) * channels;
+            for (int64_t i = 0; i < count * channels; ++i) sum[i] += from[i];
+        };
+        for (int64_t row = h - 1; row < 2 * h + 1; ++row, in += (w + 2) * channels) {
+            add(row + h - wrap, w - 1, 1, in);
+            if (row == h - 1 || row == 2 * h) add(row, 0, w, in + channels);
+            add(row + wrap, 0, 1, in + (w + 1) * channels);
+        }
     });
     return dx;
 }
@@ -222,6 +222,6 @@ PYBIND11_MODULE(TORCH_EXTENSION_NAME, module) {
     module.def("polynomial", &polynomial);
     module.def("coefficient_gradient", &coefficient_gradient);
     module.def("input_gradient", &input_gradient);
-    module.def("raster_pad", &raster_pad);
-    module.def("raster_pad_gradient", &raster_pad_gradient);
+    module.def("cyclic_pad", &cyclic_pad);
+    module.def("cyclic_pad_gradient", &cyclic_pad_gradient);
 }

@@ -1,4 +1,4 @@
-"""A ResNet with Hermite activations and raster padding, run through the compiled kernels."""
+"""A ResNet with Hermite activations and cyclic padding, run through the compiled kernels."""
 
 import math
 
@@ -7,7 +7,7 @@ import torch.nn.functional as F
 
 from ..activations import HERMITE_RELU, Hermite
 from ..networks.resnet import ResNet
-from .functions import Bounds, Polynomial, RasterPad
+from .functions import Bounds, CyclicPad, Polynomial
 
 
 class FastResNet:
@@ -18,7 +18,7 @@ class FastResNet:
 
     @staticmethod
     def supports(network) -> bool:
-        if not (isinstance(network, ResNet) and isinstance(network.stem_act, Hermite) and network.stem.padding == "raster"):
+        if not (isinstance(network, ResNet) and isinstance(network.stem_act, Hermite) and network.stem.wrap > 0):
             return False
         whole_vectors = all(len(module.gain) % 4 == 0 for module in network.modules() if isinstance(module, Hermite))
         return whole_vectors and network.head.weight.device.type == "cpu"
@@ -98,4 +98,4 @@ def _convolve(conv, x):
     weight = conv.weight.contiguous(memory_format=torch.channels_last)
     if weight.shape[-1] == 1:  # thinned out first: oneDNN's gradient of a channels-last 1x1 convolution with a stride and few channels corrupts memory
         return F.conv2d(x[:, :, ::conv.stride, ::conv.stride].contiguous(memory_format=torch.channels_last), weight)
-    return F.conv2d(RasterPad.apply(x), weight, stride=conv.stride)
+    return F.conv2d(CyclicPad.apply(x, conv.wrap), weight, stride=conv.stride)

@@ -6,7 +6,7 @@ from torch import nn
 
 from ..activations import ACTIVATIONS
 from ..errors import UserError
-from ..padding import PADDINGS
+from ..padding import PADDINGS, Padding
 from .resnet import SHAPES, ResNet
 from .vgg import STAGES, VGG
 
@@ -15,25 +15,29 @@ NETWORKS = tuple(SHAPES) + tuple(STAGES)
 
 @dataclass(frozen=True)
 class NetworkSpec:
-    """width multiplies every channel count: resnet20 with width 4 is the 64-128-256 network."""
+    """width multiplies every channel count: resnet20 with width 4 is the 64-128-256 network.  twist is twisted padding's."""
 
     name: str = "resnet20"
     classes: int = 10
     activation: str = "hermite"
     padding: str = "raster"
     width: int = 1
+    twist: int = 4
 
     def __post_init__(self):
         for what, value, known in (("network", self.name, NETWORKS), ("activation", self.activation, ACTIVATIONS), ("padding", self.padding, PADDINGS)):
             if value not in known:
                 raise UserError(f"unknown {what} '{value}'; known: {', '.join(known)}")
+        if self.twist < 1 or self.twist & (self.twist - 1):
+            raise UserError(f"a twist of {self.twist} rows: need a power of two")
         if self.width < 1 or self.classes < 2:
             raise UserError(f"width {self.width} and {self.classes} classes: need at least 1 and 2")
 
 
 def build(spec: NetworkSpec) -> nn.Module:
     """A fresh network with random weights (torch's global generator)."""
+    padding = Padding(spec.padding, spec.twist)
     if spec.name in SHAPES:
-        return ResNet(SHAPES[spec.name].widened(spec.width), spec.classes, spec.activation, spec.padding)
+        return ResNet(SHAPES[spec.name].widened(spec.width), spec.classes, spec.activation, padding)
     stages = tuple(tuple(channels * spec.width for channels in stage) for stage in STAGES[spec.name])
-    return VGG(stages, spec.classes, spec.activation, spec.padding)
+    return VGG(stages, spec.classes, spec.activation, padding)

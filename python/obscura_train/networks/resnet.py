@@ -7,6 +7,7 @@ from torch import nn
 
 from ..activations import make_activation
 from ..layers import Conv, PixelNorm, export_norm
+from ..padding import Padding
 
 
 @dataclass(frozen=True)
@@ -31,13 +32,13 @@ SHAPES = {
 
 
 class Block(nn.Module):
-    """conv, activation, conv, norm, plus the shortcut, activation: two encrypted levels."""
+    """conv, activation, conv, norm, plus the shortcut, activation: two encrypted levels.  `halvings`: strides before the block."""
 
-    def __init__(self, inputs: int, outputs: int, stride: int, activation: str, padding: str):
+    def __init__(self, inputs: int, outputs: int, stride: int, activation: str, padding: Padding, halvings: int):
         super().__init__()
-        self.conv1 = Conv(inputs, outputs, 3, stride, padding)
+        self.conv1 = Conv(inputs, outputs, 3, stride, padding.wrap(halvings))
         self.act1 = make_activation(activation, outputs)
-        self.conv2 = Conv(outputs, outputs, 3, 1, padding)
+        self.conv2 = Conv(outputs, outputs, 3, 1, padding.wrap(halvings + (stride == 2)))
         self.norm2 = nn.BatchNorm2d(outputs)
         changes_shape = stride != 1 or inputs != outputs
         self.shortcut = Conv(inputs, outputs, 1, stride) if changes_shape else None
@@ -61,16 +62,16 @@ class Block(nn.Module):
 class ResNet(nn.Module):
     """Raw pixels [N, colours, H, W] (0..255) to logits [N, classes]."""
 
-    def __init__(self, shape: ResNetShape, classes: int, activation: str, padding: str, colours: int = 3):
+    def __init__(self, shape: ResNetShape, classes: int, activation: str, padding: Padding, colours: int = 3):
         super().__init__()
         self.pixels = PixelNorm()
-        self.stem = Conv(colours, shape.channels[0], 3, 1, padding)
+        self.stem = Conv(colours, shape.channels[0], 3, 1, padding.wrap(0))
         self.stem_act = make_activation(activation, shape.channels[0])
         blocks, inputs = [], shape.channels[0]
         for stage, (count, channels) in enumerate(zip(shape.blocks, shape.channels)):
             for index in range(count):
                 stride = 2 if stage > 0 and index == 0 else 1
-                blocks.append(Block(inputs, channels, stride, activation, padding))
+                blocks.append(Block(inputs, channels, stride, activation, padding, stage - (stride == 2)))
                 inputs = channels
         self.blocks = nn.ModuleList(blocks)
         self.head = nn.Linear(inputs, classes)

@@ -6,6 +6,7 @@ import torch.nn.functional as F
 
 from ..activations import make_activation
 from ..layers import Conv, PixelNorm
+from ..padding import Padding
 
 STAGES = {
     "vgg11": ((64,), (128,), (256, 256), (512, 512), (512, 512)),
@@ -16,14 +17,14 @@ STAGES = {
 class VGG(nn.Module):
     """Raw pixels [N, colours, H, W] (0..255), sides a multiple of 16, to logits [N, classes]."""
 
-    def __init__(self, stages, classes: int, activation: str, padding: str, colours: int = 3):
+    def __init__(self, stages, classes: int, activation: str, padding: Padding, colours: int = 3):
         super().__init__()
         self.pixels = PixelNorm()
         self.convs, self.acts, self.pool_after = nn.ModuleList(), nn.ModuleList(), []
         inputs = colours
         for number, stage in enumerate(stages):
             for index, channels in enumerate(stage):
-                self.convs.append(Conv(inputs, channels, 3, 1, padding))
+                self.convs.append(Conv(inputs, channels, 3, 1, padding.wrap(number)))
                 self.acts.append(make_activation(activation, channels))
                 last_stage = number == len(stages) - 1  # there the global mean does the pooling
                 self.pool_after.append(index == len(stage) - 1 and not last_stage)
