@@ -1,1 +1,1 @@
-"""Training networks for encrypted inference with Obscura: quadratic activations, raster padding, range safety."""
+"""Training networks for encrypted inference with Obscura: quadratic activations, cyclic padding, range safety."""

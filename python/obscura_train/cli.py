@@ -50,22 +50,27 @@ def _add_images(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--json", help="also write the result here")
 
 
+def _add_padding(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--padding", choices=PADDINGS, help="of convolutions: twisted (default) for batches, raster for few images at once, zeros at the cost of masks")
+    parser.add_argument("--twist", type=int, default=4, help="rows by which twisted padding wraps, half as many after each stride: a power of two (default 4)")
+
+
 def make_parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser("obscura_train", description="Train networks for encrypted inference: quadratic activations that never leave their range.")
     commands_ = parser.add_subparsers(dest="command", required=True)
     train = commands_.add_parser("train", help="train a network, or fine-tune one with --start")
     train.add_argument("--network", choices=NETWORKS, default="resnet20")
     train.add_argument("--activation", choices=ACTIVATIONS, default="hermite")
-    train.add_argument("--padding", choices=PADDINGS, default="raster")
+    _add_padding(train)
     train.add_argument("--width", type=int, default=1, help="multiplies every channel count")
-    train.add_argument("--start", help="checkpoint to start from (its network wins over the options above)")
+    train.add_argument("--start", help="checkpoint to start from (its network wins over the options above, except for a given --padding)")
     train.add_argument("--members", type=int, default=1, help="train so many networks with different seeds, each in its own folder of --out, as an ensemble")
     train.add_argument("--teacher", help="checkpoint to distil from; give --distill too")
     _add_training(train)
     convert = commands_.add_parser("convert", help="turn a trained ReLU network into a quadratic one, distilled from it")
     convert.add_argument("checkpoint", help="the ReLU network")
     convert.add_argument("--activation", choices=ACTIVATIONS, default="quadratic")
-    convert.add_argument("--padding", choices=PADDINGS, default="raster")
+    _add_padding(convert)
     _add_training(convert, epochs=12, frozen_epochs=6, warmup_epochs=4, distill=0.5, learning_rate=0.02)
     export = commands_.add_parser("export", help="write ONNX for `obscura compile`; several checkpoints make an ensemble")
     export.add_argument("checkpoint", nargs="+")

@@ -8,7 +8,7 @@ import torch
 
 from .averaging import average_networks
 from .checkpoint import load_network, read_checkpoint, save_checkpoint
-from .convert import convert_network
+from .convert import convert_network, with_padding
 from .data import ImageSet, read_images, split_validation, write_mosaic
 from .errors import UserError
 from .evaluation import CALIBRATION_IMAGES, calibrated_control, ensemble_accuracy, evaluate
@@ -49,8 +49,8 @@ def _start_network(arguments, images: ImageSet, training: ImageSet, seed: int):
     if arguments.start:
         spec, network, _ = load_network(arguments.start)
         _check_classes(spec, images)
-        return spec, network
-    spec = NetworkSpec(arguments.network, images.class_count(), arguments.activation, arguments.padding, arguments.width)
+        return with_padding(spec, network, arguments.padding, arguments.twist) if arguments.padding else (spec, network)
+    spec = NetworkSpec(arguments.network, images.class_count(), arguments.activation, arguments.padding or "twisted", arguments.width, arguments.twist)
     network = build(spec)
     network.pixels.fit(training.planes())
     return spec, network
@@ -62,7 +62,7 @@ def run_conversion(arguments, options: TrainOptions) -> None:
     old_spec, teacher, _ = load_network(arguments.checkpoint)
     _check_classes(old_spec, images)
     torch.manual_seed(options.seed)
-    spec, network = convert_network(old_spec, teacher, arguments.activation, arguments.padding)
+    spec, network = convert_network(old_spec, teacher, arguments.activation, arguments.padding or "twisted", arguments.twist)
     _train(spec, network, training, validation, options, Path(arguments.out), arguments.resume, teacher)
 
 
@@ -71,7 +71,7 @@ def _train(spec, network, training, validation, options, folder: Path, resume: b
         torch.set_num_threads(options.threads)
     torch.set_flush_denormal(True)  # squares of small numbers: denormals cost a hundred times more
     if options.compiled and not FastResNet.supports(network):
-        print("--compiled has kernels for ResNets with Hermite activations and raster padding on a CPU; this network trains without them")
+        print("--compiled has kernels for ResNets with Hermite activations and cyclic padding on a CPU; this network trains without them")
     last = folder / "last.pt"
     trainer = Trainer(spec, network, training, validation, options, folder, teacher)
     if resume:

@@ -1,4 +1,4 @@
-"""From a ReLU network to one for encryption: same convolutions, quadratic activations, raster padding.
+"""From a ReLU network to one for encryption: same convolutions, quadratic activations, cyclic padding.
 
 Only the start: the result is trained with `warmup_epochs` (activations go from ReLU to quadratic step by step)
 and distilled from the original.
@@ -14,19 +14,27 @@ from .networks import NetworkSpec, build
 
 
 @torch.no_grad()
-def convert_network(spec: NetworkSpec, network, activation: str, padding: str):
+def convert_network(spec: NetworkSpec, network, activation: str, padding: str, twist: int = 4):
     """(new spec, new network) for a trained ReLU network."""
     if spec.activation != "relu":
         raise UserError(f"only ReLU networks can be converted; this one has '{spec.activation}' activations already")
     if activation == "relu":
         raise UserError("--activation relu converts nothing; choose hermite or quadratic")
-    new_spec = replace(spec, activation=activation, padding=padding)
+    new_spec = replace(spec, activation=activation, padding=padding, twist=twist)
     new_network = build(new_spec)
     shared = {name: value for name, value in network.state_dict().items() if name in (state := new_network.state_dict()) and state[name].shape == value.shape}
     new_network.load_state_dict(shared, strict=False)
     for old, new in zip(_activations(network), _activations(new_network)):
         _copy_activation(old, new)
     return new_spec, new_network
+
+
+def with_padding(spec: NetworkSpec, network, padding: str, twist: int):
+    """(new spec, new network): the same weights under another padding, to be trained on."""
+    new_spec = replace(spec, padding=padding, twist=twist)
+    new_network = build(new_spec)
+    new_network.load_state_dict(network.state_dict())
+    return new_spec, new_network.train(network.training)
 
 
 def _activations(network) -> list:

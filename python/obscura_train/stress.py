@@ -7,7 +7,7 @@ from .data.stress_images import SYNTHETIC, extreme_contrast
 from .evaluation import Evaluation, evaluate
 from .range_control import RangeControl
 
-ROLLS = (1, 2, 3)  # rows; with raster padding and two halvings of the image, rolls by k and k - 4 have the same peaks
+ROLLS = (1, 2, 3)  # rows; with cyclic padding and two halvings of the image, rolls by k and k - 4 have the same peaks
 
 
 def stress_report(network, control: RangeControl, planes: np.ndarray, count: int, seed: int, adversarial: int) -> dict[str, Evaluation]:

@@ -86,7 +86,7 @@ def accuracy(network, control: RangeControl, images: ImageSet, rounding=None, no
 def run_study(network, control: RangeControl, images: ImageSet, typical: ImageSet, model: Path | None, program: Path | None, note=print) -> Study:
     """images to judge on; typical ones for the compiler; model (ONNX) and program (`obscura`) or None."""
     if not FoldedResNet.supports(network):
-        raise UserError("the study needs a residual network with quadratic activations and raster padding")
+        raise UserError("the study needs a residual network with quadratic activations and cyclic padding")
     network.eval()
     note("exact")
     study = Study(len(images), accuracy(network, control, images), {}, {}, {}, {})

@@ -6,6 +6,7 @@ import pytest
 import torch
 
 from obscura_train.activations import make_activation
+from obscura_train.convert import with_padding
 from obscura_train.errors import UserError
 from obscura_train.export import export_onnx
 from obscura_train.folded import BoundedSquare, FoldedResNet
@@ -41,9 +42,19 @@ def test_cyclic_pad_gradient():
     assert torch.autograd.gradcheck(lambda x: cyclic_pad(x, 2), x)
 
 
-def test_twisted_padding_wraps_by_the_same_pixels_on_every_grid():
+def test_twisted_padding_wraps_by_half_as_many_rows_after_a_stride():
     network = build(NetworkSpec("resnet34-slim", padding="twisted"))
-    assert [conv.wrap for conv in (network.stem, network.blocks[3].conv1, network.blocks[3].conv2, network.blocks[15].conv2)] == [8, 8, 4, 1]
+    assert [conv.wrap for conv in (network.stem, network.blocks[3].conv1, network.blocks[3].conv2, network.blocks[7].conv2, network.blocks[15].conv2)] == [4, 4, 2, 1, 1]
+    with pytest.raises(UserError, match="twist of 3 rows"):
+        NetworkSpec(padding="twisted", twist=3)
+
+
+def test_weights_stay_under_another_padding():
+    old = trained_like(NetworkSpec(classes=5, padding="raster"))
+    spec, new = with_padding(NetworkSpec(classes=5, padding="raster"), old, "twisted", 2)
+    assert (spec.padding, spec.twist, new.stem.wrap) == ("twisted", 2, 2)
+    for name, value in old.state_dict().items():
+        torch.testing.assert_close(new.state_dict()[name], value)
 
 
 def test_twisted_padding_lets_images_move_by_cells():
