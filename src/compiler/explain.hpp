@@ -57,8 +57,8 @@ struct Explanation {
     double log2_qp = 0;
     int security_bits = 0;
     ModulusExplanation modulus;
-    int images = 0;  ///< a batch
-    plan::Cell cell;  ///< of the input's layout
+    int images = 0;                               ///< a batch
+    plan::Cell cell;                              ///< of the input's layout
     std::vector<plan::Alternative> alternatives;  ///< layouts that were weighed, if there was a choice
     std::uint64_t memory_bytes = 0;               ///< residues that the plan may take
     std::optional<plan::CyclicTwin> cyclic_twin;  ///< if any padding is zeros

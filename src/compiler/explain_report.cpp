@@ -25,8 +25,8 @@ std::string alternatives_text(const Explanation& e) {
         "\nlayouts weighed, residues within {:.0f} MB:\n{:>10} {:>13} {:>10} {:>12} {:>9} {:>8}\n",
         megabytes(e.memory_bytes), "cells", "images a run", "seconds", "ms an image", "memory MB", "keys MB");
     for (const plan::Alternative& a : e.alternatives)
-        text += fmt::format("{:>10} {:>13} {:>10.1f} {:>12.1f} {:>9.0f} {:>8.0f}{}\n", cell_text(a.cell), a.batch, a.seconds,
-                            1e3 * a.seconds / a.batch, megabytes(a.memory_bytes), megabytes(a.key_bytes),
+        text += fmt::format("{:>10} {:>13} {:>10.1f} {:>12.1f} {:>9.0f} {:>8.0f}{}\n", cell_text(a.cell), a.batch,
+                            a.seconds, 1e3 * a.seconds / a.batch, megabytes(a.memory_bytes), megabytes(a.key_bytes),
                             a.cell == e.cell                  ? "  chosen"
                             : a.memory_bytes > e.memory_bytes ? "  too large"
                                                               : "");
@@ -68,12 +68,8 @@ std::string padding_text(const Explanation& e) {
 }
 
 nlohmann::json layout_json(const plan::Alternative& a) {
-    return {{"run_length", a.cell.pixels()},
-            {"cell", {a.cell.height, a.cell.width}},
-            {"images", a.batch},
-            {"seconds", a.seconds},
-            {"server_bytes", a.memory_bytes},
-            {"key_bytes", a.key_bytes}};
+    return {{"run_length", a.cell.pixels()}, {"cell", {a.cell.height, a.cell.width}}, {"images", a.batch},
+            {"seconds", a.seconds},          {"server_bytes", a.memory_bytes},        {"key_bytes", a.key_bytes}};
 }
 
 nlohmann::json padding_json(const Explanation& e) {

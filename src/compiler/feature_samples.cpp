@@ -56,8 +56,7 @@ std::vector<float> FeatureSamples::columns(int layer, int samples) const {
                 const std::vector<float>& u = outputs_[source][image];
                 const int y = operand.stride * (p / reader.width), x = operand.stride * (p % reader.width);
                 for (const plan::Tap& tap : operand.taps) {
-                    const int from =
-                        plan::cyclic_pixel(y + tap.dy, x + tap.dx, height, width, operand.padding.wrap);
+                    const int from = plan::cyclic_pixel(y + tap.dy, x + tap.dx, height, width, operand.padding.wrap);
                     for (int c = 0; c < operand.channels; ++c)
                         result.push_back(u[static_cast<std::size_t>(c * height * width + from)]);
                 }

@@ -131,7 +131,8 @@ Merging choose_merging(const plan::RealNetwork& network, plan::Cell cell, bool w
             if (run != 0 ? plan::merged(source, operand.stride, run) == *output
                          : natural(source, operand.stride) == output)
                 continue;
-            if (!wanted || operand.stride == 1 || plan::merged(source, operand.stride, output->cell.pixels()) != *output)
+            if (!wanted || operand.stride == 1 ||
+                plan::merged(source, operand.stride, output->cell.pixels()) != *output)
                 throw Error(ErrorCode::unsupported,
                             fmt::format("{}: operands in layouts that cannot be brought together; use a run length of "
                                         "at least a row",

@@ -22,7 +22,8 @@ struct Merging {
 /// A merging layer takes every tap under as many rotations as it merges positions. `apart`: convolutions whose operands
 /// all have the same stride run at stride 1 instead, for the columns that are needed, and an identity layer merges what
 /// they give: one more key switch for each output, but far fewer rotations where tiles are short.
-/// Throws Error(unsupported) where a layer's operands cannot be brought to one layout or padding does not fit the cells.
+/// Throws Error(unsupported) where a layer's operands cannot be brought to one layout or padding does not fit the
+/// cells.
 Merging choose_merging(const plan::RealNetwork& network, plan::Cell cell, bool wanted, bool apart);
 
 /// Turns the operands that Merging::operands names, and the convolutions that Merging::apart names, into layers of

@@ -14,7 +14,8 @@ const char* advice(TapProblem problem) {
         case TapProblem::size:
             return "with stride s it must turn HxW pixels into H/s x W/s; pad so that the size is kept";
         case TapProblem::not_cyclic:
-            return "its padding is neither zeros nor cyclic (the neighbour of a row's last pixel must be the first of the "
+            return "its padding is neither zeros nor cyclic (the neighbour of a row's last pixel must be the first of "
+                   "the "
                    "next row, or of the row 2, 4, 8, ... below)";
     }
     return "";

@@ -21,9 +21,9 @@ std::vector<std::size_t> positions(const plan::RealOperand& operand, plan::Tap t
     std::vector<std::size_t> result;
     for (int y = 0; y < output.height; ++y)
         for (int x = 0; x < output.width; ++x)
-            result.push_back(static_cast<std::size_t>(
-                plan::cyclic_pixel(operand.stride * y + tap.dy, operand.stride * x + tap.dx, source.height,
-                                   source.width, operand.padding.wrap)));
+            result.push_back(
+                static_cast<std::size_t>(plan::cyclic_pixel(operand.stride * y + tap.dy, operand.stride * x + tap.dx,
+                                                            source.height, source.width, operand.padding.wrap)));
     return result;
 }
 

@@ -42,8 +42,9 @@ struct KernelShape {
 };
 
 /// The taps [kernel height][kernel width] of a kernel that slides over `map`, if each of its positions reads, for
-/// every output pixel (y, x), the pixel at one offset from original pixel (stride*y, stride*x), cyclic or not. A position
-/// that only reads zeros has no tap. The wrap of cyclic padding is a power of two; the least that explains all reads.
+/// every output pixel (y, x), the pixel at one offset from original pixel (stride*y, stride*x), cyclic or not. A
+/// position that only reads zeros has no tap. The wrap of cyclic padding is a power of two; the least that explains all
+/// reads.
 struct KernelTaps {
     std::vector<std::optional<plan::Tap>> taps;
     plan::Padding padding = plan::Padding::raster;

@@ -126,7 +126,8 @@ std::optional<plan::CyclicTwin> cyclic_twin(const plan::RealNetwork& network, in
 
 std::string describe(const plan::Alternative& a) {
     return fmt::format("cells of {}x{} pixels: {} images at once, {:.2f} GB, {:.0f} MB of keys, {:.1f} s",
-                       a.cell.height, a.cell.width, a.batch, static_cast<double>(a.memory_bytes + tensor::process_bytes) / 1e9,
+                       a.cell.height, a.cell.width, a.batch,
+                       static_cast<double>(a.memory_bytes + tensor::process_bytes) / 1e9,
                        static_cast<double>(a.key_bytes) / 1e6, a.seconds);
 }
 

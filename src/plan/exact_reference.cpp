@@ -33,9 +33,8 @@ std::vector<Wide> sums(const Layer& layer, const std::vector<Tensor>& tensors) {
                         if (operand.padding == Padding::zeros &&
                             !is_inside(tap, operand.stride, y, x, layer.height, layer.width))
                             continue;
-                        const int from =
-                            cyclic_pixel(operand.stride * y + tap.dy, operand.stride * x + tap.dx, source.height,
-                                         source.width, operand.padding.wrap);
+                        const int from = cyclic_pixel(operand.stride * y + tap.dy, operand.stride * x + tap.dx,
+                                                      source.height, source.width, operand.padding.wrap);
                         result[static_cast<std::size_t>(o * pixels + p)] +=
                             weight * source.values[static_cast<std::size_t>(c * source_pixels + from)];
                     }

@@ -5,9 +5,9 @@
 
 #include "plan/plan.hpp"
 
-/// Where the pixels of a batch of images live. An image is cut into cells, numbered row after row: pixel (y, x) of image
-/// b is in ciphertext column (y mod cell height) * cell width + (x mod cell width), in slot (cell number * gap) * batch +
-/// b. A tensor has one ciphertext per (channel, column).
+/// Where the pixels of a batch of images live. An image is cut into cells, numbered row after row: pixel (y, x) of
+/// image b is in ciphertext column (y mod cell height) * cell width + (x mod cell width), in slot (cell number * gap) *
+/// batch + b. A tensor has one ciphertext per (channel, column).
 ///
 /// A convolution tap is a column and a rotation by whole tiles if the image goes round in the order of the cells: if
 /// cells are as wide as the image, or its padding wraps by their height (plan/padding.hpp). Cells that are 1 high are
@@ -30,9 +30,7 @@ struct Layout {
     int valid_tiles() const { return pixels() / cell.pixels(); }
     int cells_across() const { return width / cell.width; }
     /// `pixel` is a raster number, y*width + x.
-    int column(int pixel) const {
-        return pixel / width % cell.height * cell.width + pixel % width % cell.width;
-    }
+    int column(int pixel) const { return pixel / width % cell.height * cell.width + pixel % width % cell.width; }
     int tile(int pixel) const {
         return (pixel / width / cell.height * cells_across() + pixel % width / cell.width) * gap;
     }
@@ -58,8 +56,8 @@ Layout input_layout(int height, int width, Cell cell, int log_degree);
 /// and shorter than a row.
 Layout strided(const Layout& source, int stride);
 
-/// The layout after a layer that merges tiles into runs of `run` pixels in raster order, which must divide the output's pixels and
-/// leave a power of two of tiles, no more than there are. Throws Error(unsupported) otherwise.
+/// The layout after a layer that merges tiles into runs of `run` pixels in raster order, which must divide the output's
+/// pixels and leave a power of two of tiles, no more than there are. Throws Error(unsupported) otherwise.
 Layout merged(const Layout& source, int stride, int run);
 
 /// The run length that leaves no tile idle after a stride, or has a tile a pixel.
@@ -82,8 +80,8 @@ struct Phase {
 /// Phases of an output column, by increasing first tile. `output` is strided(source, stride) or merged(...).
 std::vector<Phase> phases(const Layout& source, const Layout& output, int stride, int output_column);
 
-/// Where the pixels at offset `tap` from those at `centre` are. `wrap`: the padding's, if cells are as wide as the image;
-/// else it does not matter (see fits).
+/// Where the pixels at offset `tap` from those at `centre` are. `wrap`: the padding's, if cells are as wide as the
+/// image; else it does not matter (see fits).
 SourcePosition neighbour(const Layout& source, SourcePosition centre, Tap tap, int wrap);
 
 /// Does cyclic padding go round in the order of the cells, for all of these taps? True for zero padding.

@@ -12,9 +12,9 @@ struct Tap {
     bool operator==(const Tap&) const = default;
 };
 
-/// What lies beyond the border of an image: zeros, or the image again. It goes round cyclically from its last row to its
-/// first, and from the end of row y to the start of row y + wrap: a twisted torus. With a wrap of 1, neighbours are those
-/// in raster order.
+/// What lies beyond the border of an image: zeros, or the image again. It goes round cyclically from its last row to
+/// its first, and from the end of row y to the start of row y + wrap: a twisted torus. With a wrap of 1, neighbours are
+/// those in raster order.
 struct Padding {
     int wrap = 1;  ///< in rows; 0: zeros
 

@@ -137,9 +137,9 @@ Cell cell_from(const json& value) {
 }
 
 Alternative alternative_from(const json& value) {
-    return {cell_from(value.at("cell")),
-            bounded(value, "batch", 1, 1 << limits::log_degree), value.at("seconds").get<double>(),
-            value.at("memory_bytes").get<std::uint64_t>(), value.at("key_bytes").get<std::uint64_t>()};
+    return {cell_from(value.at("cell")), bounded(value, "batch", 1, 1 << limits::log_degree),
+            value.at("seconds").get<double>(), value.at("memory_bytes").get<std::uint64_t>(),
+            value.at("key_bytes").get<std::uint64_t>()};
 }
 
 Plan plan_from(const json& value) {

@@ -51,8 +51,8 @@ TEST_P(Models, LoweredNetworkGivesTheScores) {
 }
 
 INSTANTIATE_TEST_SUITE_P(TestData, Models,
-                         ::testing::Values("tiny-resnet", "tiny-pool", "tiny-zeros", "tiny-same", "tiny-ensemble", "tiny-twisted",
-                                           "tiny-circular"));
+                         ::testing::Values("tiny-resnet", "tiny-pool", "tiny-zeros", "tiny-same", "tiny-ensemble",
+                                           "tiny-twisted", "tiny-circular"));
 
 TEST(Import, ResNetBecomesOneLayerAnActivation) {
     const plan::RealNetwork network = import_network(model_path("tiny-resnet"));

@@ -8,10 +8,13 @@
 #include <set>
 
 #include "base/error.hpp"
+#include "plan/strides.hpp"
 #include "plan/toy_plan.hpp"
 
 namespace obscura::plan {
 namespace {
+
+using testing::can_halve;
 
 /// Every slot of every column holds the number of a pixel and image, or nothing.
 using Slots = std::vector<std::vector<std::pair<int, int>>>;
@@ -41,7 +44,8 @@ void check_neighbours(const Layout& source, const Layout& output, int stride, Ta
             const auto has_tile = [&](const Phase& p) { return p.tiles[static_cast<std::size_t>(output.tile(pixel))]; };
             ASSERT_EQ(std::count_if(list.begin(), list.end(), has_tile), 1);
             const auto at = neighbour(source, std::find_if(list.begin(), list.end(), has_tile)->centre, tap, wrap);
-            const int wanted = cyclic_pixel(stride * y + tap.dy, stride * x + tap.dx, source.height, source.width, wrap);
+            const int wanted =
+                cyclic_pixel(stride * y + tap.dy, stride * x + tap.dx, source.height, source.width, wrap);
             for (int image = 0; image < output.batch; image += std::max(1, output.batch - 1)) {
                 const int from = (output.slot(pixel, image) + at.tile_shift * source.batch) % all;
                 const auto& found = slots[static_cast<std::size_t>(at.column)][static_cast<std::size_t>(from)];
@@ -64,11 +68,6 @@ TEST(Layout, NoTileIsLeftEmptyByMerging) {
             EXPECT_EQ(takers, std::vector<int>(takers.size(), 1));
         }
     }
-}
-
-bool can_halve(const Layout& layout) {
-    return layout.height > 1 && layout.width > 1 &&
-           (layout.cell.height % 2 == 0 || layout.cell.width == layout.width);
 }
 
 /// Cells of any two sides, and padding that goes round in their order: neighbours are rotations, strides need no masks,
@@ -113,8 +112,7 @@ RC_GTEST_PROP(Layout, FindsEveryNeighbour, ()) {
     const int log_slots = *rc::gen::inRange(log_height + log_width - log_run, 11);
     Layout layout = input_layout(1 << log_height, 1 << log_width, cell_of(1 << log_run, 1 << log_width), log_slots);
     // A few strided layers first, so that gaps appear.
-    for (int i = *rc::gen::inRange(0, 3); i > 0 && layout.height > 1 && layout.width > 1 && can_halve(layout);
-         --i)
+    for (int i = *rc::gen::inRange(0, 3); i > 0 && layout.height > 1 && layout.width > 1 && can_halve(layout); --i)
         layout = strided(layout, 2);
     const bool may_stride = layout.height > 1 && layout.width > 1 && can_halve(layout);
     const int stride = may_stride ? *rc::gen::inRange(1, 3) : 1;
@@ -192,7 +190,8 @@ TEST(Layout, MasksAreNeededWhereTilesDiffer) {
     EXPECT_FALSE(needed(whole, {1, 1}, Padding::zeros)) << "a tile has all pixels: a tap is dropped for a column";
     EXPECT_FALSE(needed(rows, {0, 1}, Padding::zeros)) << "a column is one x: inside for all rows or for none";
     EXPECT_TRUE(needed(rows, {1, 0}, Padding::zeros));
-    EXPECT_TRUE(needed(input_layout(8, 8, cell_of(4, 8), 10), {0, 1}, Padding::zeros)) << "half a row: every other tile";
+    EXPECT_TRUE(needed(input_layout(8, 8, cell_of(4, 8), 10), {0, 1}, Padding::zeros))
+        << "half a row: every other tile";
     EXPECT_FALSE(needed(rows, {1, 0}, Padding::raster));
     EXPECT_FALSE(needed(rows, {8, 0}, Padding::zeros)) << "always outside";
     Layer layer;
@@ -248,7 +247,8 @@ TEST(Layout, RefusesWhatItCannotHold) {
 
 TEST(Layout, HeadStepsSumEveryTile) {
     for (const Layout& layout :
-         {input_layout(8, 8, cell_of(8, 8), 10), strided(input_layout(8, 8, cell_of(8, 8), 10), 2), input_layout(8, 8, cell_of(64, 8), 10)}) {
+         {input_layout(8, 8, cell_of(8, 8), 10), strided(input_layout(8, 8, cell_of(8, 8), 10), 2),
+          input_layout(8, 8, cell_of(64, 8), 10)}) {
         std::vector<int> values(static_cast<std::size_t>(layout.tiles * layout.batch));
         int total = 0;
         for (int tile = 0; tile < layout.tiles; tile += layout.gap) {

@@ -81,7 +81,10 @@ TEST(Plan, ValidateNamesWhatIsWrong) {
         {"input of", [](Plan& p) { p.input.channels = 0; }},
         {"not masked, which its merging and padding demand",
          [](Plan& p) { p.layers[0].operands[0].padding = Padding::zeros; }},
-        {"padding that wraps by 1 rows in cells of 2x4 pixels", [](Plan& p) { p.cell = {2, 4}; }},
+        {"padding that wraps by 1 rows in cells of 2x4 pixels",
+         [](Plan& p) {
+             p.cell = {2, 4};
+         }},
         {"borders, but no bias",
          [](Plan& p) {
              p.layers[2].borders = {{1, {0, 1}, {1, 2}}};

@@ -5,25 +5,23 @@
 
 #include <algorithm>
 
+#include "plan/strides.hpp"
+
 namespace obscura::tensor {
 namespace {
 
 using plan::Layout;
 using plan::Tap;
-
-bool can_halve(const Layout& layout) {
-    return layout.height > 1 && layout.width > 1 &&
-           (layout.cell.height % 2 == 0 || layout.cell.width == layout.width);
-}
+using plan::testing::can_halve;
 
 /// Any layout a network can have: an input layout and up to two strides after it.
 Layout random_layout() {
     const int log_height = *rc::gen::inRange(1, 5), log_width = *rc::gen::inRange(1, 5);
     const int log_run = *rc::gen::inRange(0, log_height + log_width + 1);
     const int log_slots = *rc::gen::inRange(log_height + log_width - log_run, 11);
-    Layout layout = plan::input_layout(1 << log_height, 1 << log_width, plan::cell_of(1 << log_run, 1 << log_width), log_slots);
-    for (int i = *rc::gen::inRange(0, 3); i > 0 && layout.height > 1 && layout.width > 1 && can_halve(layout);
-         --i)
+    Layout layout =
+        plan::input_layout(1 << log_height, 1 << log_width, plan::cell_of(1 << log_run, 1 << log_width), log_slots);
+    for (int i = *rc::gen::inRange(0, 3); i > 0 && layout.height > 1 && layout.width > 1 && can_halve(layout); --i)
         layout = plan::strided(layout, 2);
     return layout;
 }
