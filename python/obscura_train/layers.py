@@ -62,5 +62,10 @@ class Conv(nn.Module):
         return graph.conv(x, name, self.weight, stride=self.stride, pad=pad)
 
 
+def wrap_of(network: nn.Module) -> int:
+    """The wrap of the padding on the image's own grid, in rows; 0: zeros."""
+    return next(module.wrap for module in network.modules() if isinstance(module, Conv))
+
+
 def export_norm(graph, norm: nn.BatchNorm2d, x: str, name: str) -> str:
     return graph.batch_norm(x, name, norm.weight, norm.bias, norm.running_mean, norm.running_var, norm.eps)

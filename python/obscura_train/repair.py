@@ -13,10 +13,11 @@ import torch
 
 from .data import ImageSet
 from .data.augment import Augmenter
-from .data.stress_images import raster_shifted, stress_mixture
+from .data.stress_images import idle_shifts, shifted, stress_mixture
 from .ema import WeightAverage
 from .errors import UserError
 from .evaluation import calibrated_control, evaluate, fast_form
+from .layers import wrap_of
 from .losses import task_loss
 from .options import TrainOptions
 from .range_control import RangeControl
@@ -47,7 +48,7 @@ class RepairOptions:
 
 @dataclass
 class Found:
-    """Images by peak, worst first: indices [n], raster shifts in pixels [n], peaks [n]."""
+    """Images by peak, worst first: indices [n], shifts in pixels [n], peaks [n]."""
 
     indices: np.ndarray
     shifts: np.ndarray
@@ -61,15 +62,10 @@ class Found:
         return Found(self.indices[:count], self.shifts[:count], self.peaks[:count])
 
 
-def shifts_to_check(width: int) -> tuple[int, ...]:
-    """Raster shifts, in pixels, that idle slots compute: whole rows, or pixels where runs are shorter than a row."""
-    return (width, 2 * width, 3 * width, 1, 2, 3)
-
-
 class Repair:
     def __init__(self, network, training: ImageSet, validation: ImageSet, options: RepairOptions, say=print):
         self.start, self.training, self.validation, self.options, self.say = network.eval(), training, validation, options, say
-        self.planes = training.planes()
+        self.planes, self.wrap = training.planes(), wrap_of(network)
         self.augmenter = Augmenter(self.planes)
 
     def run(self):
@@ -98,7 +94,7 @@ class Repair:
         """All training images as they are, and a share of them under each shift."""
         generator, found = np.random.default_rng(self.options.seed), None
         everyone = np.arange(len(self.planes))
-        for shift in (0, *shifts_to_check(self.planes.shape[3])):
+        for shift in (0, *idle_shifts(self.wrap, self.planes.shape[3])):
             chosen = everyone if shift == 0 else everyone[generator.random(len(everyone)) < self.options.share]
             if len(chosen) == 0:
                 continue
@@ -153,7 +149,7 @@ class Repair:
         return f"validation accuracy {result.accuracy:.2f}%"
 
     def _pixels(self, indices: np.ndarray, shifts: np.ndarray) -> np.ndarray:
-        return raster_shifted(self.planes[indices], shifts)
+        return shifted(self.planes[indices], shifts, self.wrap)
 
     def _together(self, first: Found, second: Found) -> Found:
         return self._sorted(*(np.concatenate([getattr(first, name), getattr(second, name)]) for name in ("indices", "shifts", "peaks")))

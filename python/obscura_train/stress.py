@@ -1,22 +1,22 @@
-"""The range report: the worst peaks over real, rolled, synthetic and sought images."""
+"""The range report: the worst peaks over real, moved, synthetic and sought images."""
 
 import numpy as np
 
 from .adversary import worst_images
-from .data.stress_images import SYNTHETIC, extreme_contrast
+from .data.stress_images import SYNTHETIC, extreme_contrast, idle_shifts, shifted
 from .evaluation import Evaluation, evaluate
+from .layers import wrap_of
 from .range_control import RangeControl
-
-ROLLS = (1, 2, 3)  # rows; with cyclic padding and two halvings of the image, rolls by k and k - 4 have the same peaks
 
 
 def stress_report(network, control: RangeControl, planes: np.ndarray, count: int, seed: int, adversarial: int) -> dict[str, Evaluation]:
     """Results by family.  planes: real images uint8 [n, 3, H, W]; count synthetic images a family; `adversarial` sought ones."""
     generator = np.random.default_rng(seed)
     height, width = planes.shape[2:]
-    report = {"real": evaluate(network, control, planes)}
-    for rows in ROLLS:
-        report[f"rolled by {rows:+d} rows"] = evaluate(network, control, np.roll(planes, rows, axis=2))
+    report, wrap = {"real": evaluate(network, control, planes)}, wrap_of(network)
+    for pixels in idle_shifts(wrap, width):
+        name = f"moved by {pixels} columns" if pixels < width else f"rolled by {pixels // width} rows"
+        report[name] = evaluate(network, control, shifted(planes, np.full(len(planes), pixels), wrap))
     report["extreme contrast"] = evaluate(network, control, extreme_contrast(planes[:count], generator))
     for name, family in SYNTHETIC.items():
         report[name] = evaluate(network, control, family(count, height, width, generator))

@@ -17,7 +17,7 @@ inline constexpr int fewest_weight_bits = -1;
 struct CompileOptions {
     int batch = 0;       ///< images to expect: the layout is chosen for them; 0: so many that only throughput counts
     int run_length = 0;  ///< pixels a tile (plan/layout.hpp), instead of a choice
-    std::uint64_t memory_bytes = 6'764'000'000;  ///< of the server process
+    std::uint64_t memory_bytes = 5'000'000'000;  ///< of the server process
     tensor::MachineRates rates;                  ///< of the server, for the choice
     double log_scale = 22;            ///< log2 of the rms of the integers z; weights get the bits of a prime beside it
     int weight_bits = 0;              ///< integer weights are real ones in units of 2^-weight_bits of the output's rms,

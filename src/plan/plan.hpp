@@ -122,7 +122,7 @@ struct Plan {
     int relinearisation_level = 0;  ///< highest number of limbs a square is relinearised at
     std::vector<RotationKeyRequest> rotation_keys;
     std::vector<std::string> class_names;        ///< empty, or one per score
-    std::uint64_t memory_bytes = 6'700'000'000;  ///< residues that the server is to keep within
+    std::uint64_t memory_bytes = 4'936'000'000;  ///< residues that the server is to keep within
     std::vector<Alternative> alternatives;       ///< what the layout was chosen from, if it was
     std::optional<CyclicTwin> cyclic_twin;       ///< if any padding is zeros
     double calibration_headroom_bits = 0;  ///< log2 of (largest |z| the modulus holds / largest seen), worst layer

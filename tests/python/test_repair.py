@@ -7,7 +7,7 @@ import torch
 from obscura_train.checkpoint import load_network, save_checkpoint
 from obscura_train.cli import main
 from obscura_train.data import ImageSet, write_mosaic
-from obscura_train.data.stress_images import raster_shifted
+from obscura_train.data.stress_images import idle_shifts, shifted
 from obscura_train.errors import UserError
 from obscura_train.evaluation import calibrated_control, evaluate
 from obscura_train.networks import NetworkSpec
@@ -74,5 +74,13 @@ def test_command(trained, tmp_path, capsys):
 
 def test_raster_shift_by_a_row_is_a_roll_of_rows():
     planes = np.arange(2 * 3 * 4 * 5).reshape(2, 3, 4, 5)
-    np.testing.assert_array_equal(raster_shifted(planes, np.array([5, 10])), np.stack([np.roll(planes[0], 1, axis=1), np.roll(planes[1], 2, axis=1)]))
-    assert raster_shifted(planes, np.array([1, 0]))[0, 0, 1, 0] == planes[0, 0, 0, 4]
+    np.testing.assert_array_equal(shifted(planes, np.array([5, 10])), np.stack([np.roll(planes[0], 1, axis=1), np.roll(planes[1], 2, axis=1)]))
+    assert shifted(planes, np.array([1, 0]))[0, 0, 1, 0] == planes[0, 0, 0, 4]
+
+
+def test_a_shift_follows_the_padding_around():
+    planes = np.arange(16, dtype=np.uint8).reshape(1, 1, 4, 4)
+    moved = shifted(planes, np.array([1]), wrap=2)[0, 0]
+    np.testing.assert_array_equal(moved[:, 1:], planes[0, 0, :, :3])
+    np.testing.assert_array_equal(moved[:, 0], np.roll(planes[0, 0, :, 3], 2))
+    assert idle_shifts(4, 32) == (1, 2, 3) and idle_shifts(1, 32) == (32, 64, 96, 1, 2, 3)

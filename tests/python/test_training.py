@@ -95,7 +95,7 @@ def test_command_line_from_training_to_card(coloured_images, tmp_path, capsys):
     assert json.loads((tmp_path / "e.json").read_text())["images"] == 120
     assert main(["stress", best, *data, "--count", "8", "--adversarial", "4", "--card", str(tmp_path / "card.md")]) == 0
     card = (tmp_path / "card.md").read_text()
-    assert "gradient-maximised" in card and "rolled by +3 rows" in card
+    assert "gradient-maximised" in card and "moved by 3 columns" in card
     assert main(["export", best, quadratic + "quadratic/best.pt", "--side", str(SIDE), "--out", str(tmp_path / "both.onnx")]) == 0
 
 

@@ -1,6 +1,6 @@
 """Images made to push a network out of its range: what a careless or curious user may send, or a layout may produce.
 
-Idle slots of some layouts compute the network on images rolled by a few rows, so those count as well.
+Idle slots of some layouts compute the network on images moved by a few rows or pixels, so those count as well.
 All families give uint8-valued arrays [n, 3, H, W]; all draw from the given generator.
 """
 
@@ -13,10 +13,25 @@ def rolled(planes: np.ndarray, generator: np.random.Generator) -> np.ndarray:
     return np.stack([np.roll(image, step, axis=1) for image, step in zip(planes, steps)])
 
 
-def raster_shifted(planes: np.ndarray, pixels: np.ndarray) -> np.ndarray:
-    """Images [n, 3, H, W], each moved cyclically by its own number of pixels in raster order (a row is W of them)."""
-    flat = planes.reshape(*planes.shape[:2], -1)
-    return np.stack([np.roll(image, shift, axis=1) for image, shift in zip(flat, pixels)]).reshape(planes.shape)
+def idle_shifts(wrap: int, width: int) -> tuple[int, ...]:
+    """Pixels by which idle slots see an image moved, under padding of a wrap: with raster padding whole rows, or pixels where
+    runs are shorter than a row; with twisted padding columns (a whole cell further is the same network on the same numbers)."""
+    return tuple(range(1, wrap)) if wrap > 1 else (width, 2 * width, 3 * width, 1, 2, 3)
+
+
+def shifted(planes: np.ndarray, pixels: np.ndarray, wrap: int = 1) -> np.ndarray:
+    """Images [n, 3, H, W], each moved to the right by its own number of pixels, around as cyclic padding of a wrap goes.
+
+    With a wrap of 1 that is raster order: W pixels are a row.
+    """
+    height, width = planes.shape[2:]
+    y, x = np.indices((height, width))
+    flat, result = planes.reshape(*planes.shape[:2], -1), np.empty_like(planes)
+    for shift in np.unique(pixels):
+        turns, column = np.divmod(x - shift, width)
+        source = (y + turns * wrap) % height * width + column
+        result[pixels == shift] = flat[pixels == shift][..., source]
+    return result
 
 
 def constant(count: int, height: int, width: int, generator) -> np.ndarray:
