@@ -83,7 +83,7 @@ void add_whole(CLI::App& bench) {
         ->capture_default_str()
         ->type_name("PATH");
     command->add_option("--memory", job.memory, "Memory of the server process, such as 4G")->type_name("BYTES");
-    command->add_option("--run-length", job.run_length, "Pixels a tile; 0: as suits the batch and the memory")
+    command->add_option("--run-length", job.run_length, "Pixels of a cell; 0: as suits the batch and the memory")
         ->check(CLI::NonNegativeNumber)
         ->type_name("R");
     add_machine_option(*command, job.machine);

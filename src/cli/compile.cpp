@@ -129,8 +129,8 @@ void add_compile(CLI::App& app) {
         ->type_name("BYTES");
     command
         ->add_option("--run-length", options->compile.run_length,
-                     "Pixels a tile, instead of a choice: longer runs hold more images at once and need fewer "
-                     "rotations; 0: one row")
+                     "Pixels of a cell, instead of a choice (0): larger cells hold more images at once and need fewer "
+                     "rotations")
         ->check(CLI::NonNegativeNumber)
         ->type_name("R");
     command
