@@ -16,8 +16,8 @@ struct ImportedModel {
 ///
 /// Nodes: Conv, BatchNormalization, Add, Sub, Mul, Div, Pow, AveragePool, GlobalAveragePool, ReduceMean, Flatten,
 /// Reshape, Squeeze, Gemm, MatMul, Slice, Concat, Pad, Identity, Dropout, Constant. Slice, Concat and Pad may arrange
-/// pixels in any way as long as every convolution ends up reading the cyclic raster neighbours of its centre pixel,
-/// which is checked on pixel numbers, not on patterns of nodes.
+/// pixels in any way as long as every convolution ends up reading cyclic neighbours of its centre pixel
+/// (plan/padding.hpp) or zeros, which is checked on pixel numbers, not on patterns of nodes.
 ///
 /// Throws Error(io) if the file cannot be read, Error(format) if it is no ONNX file or damaged, and Error(unsupported)
 /// listing every node that cannot be run, with what to do about it.
