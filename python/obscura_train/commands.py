@@ -46,6 +46,7 @@ def run_training(arguments, options: TrainOptions) -> None:
 def _start_network(arguments, images: ImageSet, training: ImageSet, seed: int):
     """(spec, network) that training starts from."""
     torch.manual_seed(seed)
+    _check_twist(arguments.twist, arguments.side)
     if arguments.start:
         spec, network, _ = load_network(arguments.start)
         _check_classes(spec, images)
@@ -56,11 +57,18 @@ def _start_network(arguments, images: ImageSet, training: ImageSet, seed: int):
     return spec, network
 
 
+def _check_twist(twist: int, side: int) -> None:
+    """Before hours of training: such a network could not be exported."""
+    if twist >= side:
+        raise UserError(f"a twist of {twist} rows on images of {side}: padding has to wrap by fewer rows than there are")
+
+
 def run_conversion(arguments, options: TrainOptions) -> None:
     images = read_images(arguments.data, "train", options.side)
     training, validation = split_validation(images, options.validation)
     old_spec, teacher, _ = load_network(arguments.checkpoint)
     _check_classes(old_spec, images)
+    _check_twist(arguments.twist, options.side)
     torch.manual_seed(options.seed)
     spec, network = convert_network(old_spec, teacher, arguments.activation, arguments.padding or "twisted", arguments.twist)
     _train(spec, network, training, validation, options, Path(arguments.out), arguments.resume, teacher)

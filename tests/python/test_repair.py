@@ -83,4 +83,4 @@ def test_a_shift_follows_the_padding_around():
     moved = shifted(planes, np.array([1]), wrap=2)[0, 0]
     np.testing.assert_array_equal(moved[:, 1:], planes[0, 0, :, :3])
     np.testing.assert_array_equal(moved[:, 0], np.roll(planes[0, 0, :, 3], 2))
-    assert idle_shifts(4, 32) == (1, 2, 3) and idle_shifts(1, 32) == (32, 64, 96, 1, 2, 3)
+    assert idle_shifts(4, 32) == idle_shifts(2, 32) == (1, 2, 3) and idle_shifts(1, 32) == (32, 64, 96, 1, 2, 3)

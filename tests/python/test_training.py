@@ -84,6 +84,8 @@ def test_command_line_from_training_to_card(coloured_images, tmp_path, capsys):
     data = ["--data", str(tmp_path / "set.webp"), "--side", str(SIDE)]
     small = ["--epochs", "2", "--frozen-epochs", "1", "--batch", "20", "--validation", "20"]
     relu, quadratic = str(tmp_path / "relu"), str(tmp_path / "quadratic")
+    assert main(["train", *data, *small, "--twist", "64", "--out", relu]) == 1
+    assert "a twist of 64 rows" in capsys.readouterr().err
     assert main(["train", *data, *small, "--activation", "relu", "--out", relu]) == 0
     assert main(["train", *data, *small, "--activation", "relu", "--out", relu]) == 1
     assert "exists: give --resume" in capsys.readouterr().err

@@ -15,8 +15,9 @@ def rolled(planes: np.ndarray, generator: np.random.Generator) -> np.ndarray:
 
 def idle_shifts(wrap: int, width: int) -> tuple[int, ...]:
     """Pixels by which idle slots see an image moved, under padding of a wrap: with raster padding whole rows, or pixels where
-    runs are shorter than a row; with twisted padding columns (a whole cell further is the same network on the same numbers)."""
-    return tuple(range(1, wrap)) if wrap > 1 else (width, 2 * width, 3 * width, 1, 2, 3)
+    runs are shorter than a row; with twisted padding columns (where strides divide by the twist, as many further is the same
+    network on the same numbers). Networks of more strides see farther moves as well: these stand in for them."""
+    return tuple(range(1, max(wrap, 4))) if wrap > 1 else (width, 2 * width, 3 * width, 1, 2, 3)
 
 
 def shifted(planes: np.ndarray, pixels: np.ndarray, wrap: int = 1) -> np.ndarray:
