@@ -43,7 +43,6 @@ Context::Context(const Parameters& parameters)
         auto& conversions = mod_down_[static_cast<std::size_t>(dropped)];
         conversions.resize(static_cast<std::size_t>(levels) + 1);
         for (int level = dropped + 1; level <= levels; ++level) {
-            if (!parameters_.can_divide(level, dropped)) continue;
             auto sources = specials;
             for (int i = 1; i <= dropped; ++i) sources.push_back(level - i);
             conversions[static_cast<std::size_t>(level)] = make_conversion(sources, true);
@@ -56,7 +55,7 @@ Conversion Context::make_conversion(const std::vector<int>& sources, bool montgo
     const std::size_t n = sources.size();
     std::vector<u32> primes;
     for (const int source : sources) primes.push_back(prime(source));
-    assert(ring::fits_conversion(primes));
+    assert(n <= static_cast<std::size_t>(ring::max_conversion_sources));
     c.shift = ring::reciprocal_shift(primes);
     auto product_without = [&](std::size_t skip, u32 q) {
         u32 product = 1;
@@ -78,7 +77,7 @@ Conversion Context::make_conversion(const std::vector<int>& sources, bool montgo
     for (int t = 0; t < limbs(); ++t) {
         if (std::find(sources.begin(), sources.end(), t) != sources.end()) continue;
         const auto& m = modulus(t);
-        auto scaled = [&](u32 v) { return montgomery ? mul_mod(v, m.r, m.q) : v; };
+        auto scaled = [&](u32 v) { return ring::centred(montgomery ? mul_mod(v, m.r, m.q) : v, m.q); };
         for (std::size_t i = 0; i < n; ++i)
             c.factor[static_cast<std::size_t>(t)].push_back(scaled(product_without(i, m.q)));
         c.minus_product[static_cast<std::size_t>(t)] = scaled((m.q - product_without(n, m.q)) % m.q);

@@ -26,9 +26,9 @@ struct Conversion {
     std::vector<ring::InverseScale> weighted_inverse;
     std::vector<i32> reciprocal;  ///< [sources] round(2^shift / s_i)
     int shift = 58;               ///< fixed point of the quotient
-    std::vector<std::vector<u32>>
-        factor;  ///< [target][sources] S/s_i mod target, times 2^32 if Montgomery; empty: unused target
-    std::vector<u32> minus_product;  ///< [target] -S mod target, times 2^32 if Montgomery
+    /// [target][sources] S/s_i mod target, times 2^32 if Montgomery, in (-target/2, target/2]; empty: unused target
+    std::vector<std::vector<i32>> factor;
+    std::vector<i32> minus_product;  ///< [target] -S mod target, likewise
 };
 
 /// Everything derived from a parameter set: transform tables and conversion constants. Limb t < levels is chain prime
@@ -59,7 +59,7 @@ class Context {
     /// The same with Montgomery factors: results are exact.
     const Conversion& mod_up(int digit, int level) const;
     /// Division by P and the last `dropped` (0, 1 or 2) of `level` chain primes: sources are the special limbs, then
-    /// limbs level-1, level-2. See can_divide.
+    /// limbs level-1, level-2.
     const Conversion& mod_down(int level, int dropped) const;
 
     u32 special_product(int limb) const { return special_product_[static_cast<std::size_t>(limb)]; }  ///< P mod prime

@@ -8,7 +8,6 @@
 #include <set>
 
 #include "base/error.hpp"
-#include "ring/conversion_bounds.hpp"
 #include "ring/kernels/kernels.hpp"
 #include "ring/primes.hpp"
 
@@ -53,8 +52,8 @@ Parameters::Parameters(ParametersLiteral literal) : literal_(std::move(literal))
                             fmt::format("{} is not a prime below 2^30 that is 1 mod 2^{}", q, l.log_degree + 2));
             if (!seen.insert(q).second) throw Error(ErrorCode::format, fmt::format("prime {} appears twice", q));
         }
-    // Division by P and one chain prime converts k + 1 limbs at once.
-    constexpr int most = 7;
+    // Division by P and up to two chain primes converts all of them at once.
+    constexpr int most = ring::max_conversion_sources - 2;
     if (l.digit_limbs < 1 || l.digit_limbs > special_limbs() || special_limbs() > most)
         throw Error(
             ErrorCode::format,
@@ -82,13 +81,6 @@ Parameters::Parameters(ParametersLiteral literal) : literal_(std::move(literal))
             fmt::format("log2(QP) = {:.3f} exceeds the {} bits that N = 2^{} allows at 128-bit security; use a larger "
                         "ring or fewer levels",
                         log2_qp(), max_log2_qp_128(l.log_degree), l.log_degree));
-}
-
-bool Parameters::can_divide(int level, int dropped) const {
-    if (level <= dropped || level > levels()) return false;
-    std::vector<std::uint32_t> sources = literal_.special;
-    for (int i = 1; i <= dropped; ++i) sources.push_back(literal_.chain[static_cast<std::size_t>(level - i)]);
-    return ring::fits_conversion(sources);
 }
 
 double Parameters::log2_q() const {

@@ -40,9 +40,6 @@ class Parameters {
     int digit_limbs() const { return literal_.digit_limbs; }
     /// Number of key switching digits of an operand with `level` limbs.
     int digits(int level) const { return (level + literal_.digit_limbs - 1) / literal_.digit_limbs; }
-    /// Can a product over `level` chain primes and the special ones be divided by P and the last `dropped` (0, 1 or 2)
-    /// chain primes at once? Two dropped primes besides seven special ones need a smaller prime among them.
-    bool can_divide(int level, int dropped) const;
     double log2_q() const;
     double log2_qp() const;
     /// 128 when log2(QP) is within the table, 0 otherwise (insecure parameters for tests).

@@ -120,7 +120,7 @@ void Bench::ring_kernels() {
     std::vector<ring::ConversionTarget> goals;
     for (int t = 0; t < targets; ++t) {
         const auto at = static_cast<std::size_t>(t);
-        goals.push_back({&moduli[at], limbs[0].get(), 1, limbs[static_cast<std::size_t>(sources) + at].get()});
+        goals.push_back({&moduli[at], y[0], 1, limbs[static_cast<std::size_t>(sources) + at].get()});
     }
     time("base conversion, 7 primes to 4", static_cast<double>(sources * targets) * degree, "multiplications/s",
          [&] { kernels_.convert(y.data(), sources, nullptr, goals.data(), targets, 0, degree); });

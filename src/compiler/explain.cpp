@@ -132,7 +132,7 @@ class Explainer {
         if (plan_.parameters.insecure_for_tests) full.log_degree = plan_.parameters.log_degree;
         full.insecure_for_tests = plan_.parameters.insecure_for_tests;
         try {
-            const ckks::Parameters parameters(choose_parameters(levels, layouts_.front().tiles, full));
+            const ckks::Parameters parameters(parameter_choices(levels, layouts_.front().tiles, full).front());
             result.full_ring_degree = static_cast<int>(parameters.degree());
             result.full_special_limbs = parameters.special_limbs();
             result.full_log2_qp = parameters.log2_qp();

@@ -114,22 +114,37 @@ ckks::ParametersLiteral full_literal(const Levels& levels, int log_degree, int s
     return result;
 }
 
-/// As many special primes as security allows, at most a third of the limbs, beyond which nothing is gained. The last
-/// one may cost some bits of all of them: digits may be larger than P within limits. No special primes: nothing fits.
-ckks::ParametersLiteral secure_literal(const Levels& levels, int log_degree, const CompileOptions& options) {
+/// A third of the limbs as special primes is as many as pay: digits are half the chain then.
+int most_special_of(const Levels& levels) {
+    return std::min(most_special, (levels.count() + 2) / 3);
+}
+
+/// So many special primes, if they are secure. The last bits of security may be had by making all of them smaller:
+/// digits may be larger than P within limits. No special primes: not secure.
+ckks::ParametersLiteral secure_literal(const Levels& levels, int log_degree, int special,
+                                       const CompileOptions& options) {
     const double bound = ckks::max_log2_qp_128(log_degree);
-    for (int special = std::min(most_special, (levels.count() + 2) / 3); special >= 1; --special) {
-        auto literal = full_literal(levels, log_degree, special, options);
-        if (log2_of(literal.chain) + log2_of(literal.special) <= bound) return literal;
-        literal.chain = chain_primes(levels, log_degree, options, 0);
-        const double room = bound - log2_of(literal.chain);
-        if (room < largest_digit_bits(literal.chain, special) - ckks::most_digit_excess_bits) continue;
-        const auto largest = static_cast<std::uint32_t>(std::exp2(std::min<double>(room / special, ring::prime_bits)));
-        literal.special =
-            outside(literal.chain, ring::ntt_primes_below(largest, log_degree, special + levels.count()), special);
-        return literal;
+    auto literal = full_literal(levels, log_degree, special, options);
+    if (log2_of(literal.chain) + log2_of(literal.special) <= bound) return literal;
+    literal.chain = chain_primes(levels, log_degree, options, 0);
+    const double room = bound - log2_of(literal.chain);
+    if (room < largest_digit_bits(literal.chain, special) - ckks::most_digit_excess_bits) return {};
+    const auto largest = static_cast<std::uint32_t>(std::exp2(std::min<double>(room / special, ring::prime_bits)));
+    literal.special =
+        outside(literal.chain, ring::ntt_primes_below(largest, log_degree, special + levels.count()), special);
+    return literal;
+}
+
+std::vector<ckks::ParametersLiteral> secure_literals(const Levels& levels, int log_degree,
+                                                     const CompileOptions& options) {
+    std::vector<ckks::ParametersLiteral> result;
+    for (int special = most_special_of(levels); special >= 1; --special) {
+        // With many more digits than this, a ring of twice the degree with larger digits is faster.
+        if ((levels.count() + special - 1) / special > ring::max_inner_digits) break;
+        auto literal = secure_literal(levels, log_degree, special, options);
+        if (!literal.special.empty()) result.push_back(std::move(literal));
     }
-    return {};
+    return result;
 }
 
 }  // namespace
@@ -170,10 +185,10 @@ Levels assign_levels(const plan::RealNetwork& network, const Merging& merging) {
     return levels;
 }
 
-ckks::ParametersLiteral choose_parameters(const Levels& levels, int tiles, const CompileOptions& options) {
+std::vector<ckks::ParametersLiteral> parameter_choices(const Levels& levels, int tiles, const CompileOptions& options) {
     if (options.log_degree != 0) {
-        auto literal = secure_literal(levels, options.log_degree, options);
-        if (!literal.special.empty()) return literal;
+        auto literals = secure_literals(levels, options.log_degree, options);
+        if (!literals.empty()) return literals;
         if (!options.insecure_for_tests)
             throw Error(
                 ErrorCode::security,
@@ -181,17 +196,14 @@ ckks::ParametersLiteral choose_parameters(const Levels& levels, int tiles, const
                             "ring degree to have it chosen",
                             levels.count() + 1, ring::prime_bits, options.log_degree,
                             ckks::max_log2_qp_128(options.log_degree)));
-        literal = full_literal(levels, options.log_degree, std::min(most_special, (levels.count() + 2) / 3), options);
+        auto literal = full_literal(levels, options.log_degree, most_special_of(levels), options);
         literal.insecure_for_tests = true;
-        return literal;
+        return {std::move(literal)};
     }
     for (int log_degree = smallest_log_degree; log_degree <= largest_log_degree; ++log_degree) {
         if (tiles > 1 << log_degree) continue;
-        auto literal = secure_literal(levels, log_degree, options);
-        // With many more digits than this, a ring of twice the degree with larger digits is faster.
-        if (!literal.special.empty() &&
-            (levels.count() + literal.digit_limbs - 1) / literal.digit_limbs <= ring::max_inner_digits)
-            return literal;
+        auto literals = secure_literals(levels, log_degree, options);
+        if (!literals.empty()) return literals;
     }
     throw Error(ErrorCode::security,
                 fmt::format("{} limbs do not fit any ring degree up to 2^{} at 128 bits; use a shallower network",

@@ -1,5 +1,7 @@
 #pragma once
 
+#include <vector>
+
 #include "ckks/parameters.hpp"
 #include "compiler/compile.hpp"
 #include "compiler/merging.hpp"
@@ -18,10 +20,11 @@ struct Levels {
 /// Throws Error(unsupported) if a prime would have to scale masks in one layer and to rescale another.
 Levels assign_levels(const plan::RealNetwork& network, const Merging& merging);
 
-/// Primes and digit size: the smallest secure ring degree (or the options' own), and as many special primes, up to a
-/// third of the limbs, as security leaves room for. options.weight_bits makes primes smaller; fewest_weight_bits is no
-/// number of bits and must have been replaced by one. `tiles` is the least number of slots.
+/// Primes and digit sizes to choose from: the smallest secure ring degree (or the options' own) with every number of
+/// special primes, from the largest to the smallest, that security leaves room for, up to a third of the limbs. More of
+/// them mean fewer digits, and more limbs in every product. options.weight_bits makes primes smaller;
+/// fewest_weight_bits is no number of bits and must have been replaced by one. `tiles` is the least number of slots.
 /// Throws Error(security) if no degree is secure, or the options' own is not and insecure_for_tests is not set.
-ckks::ParametersLiteral choose_parameters(const Levels& levels, int tiles, const CompileOptions& options);
+std::vector<ckks::ParametersLiteral> parameter_choices(const Levels& levels, int tiles, const CompileOptions& options);
 
 }  // namespace obscura::compiler

@@ -63,16 +63,6 @@ plan::Cell input_cell(const plan::RealNetwork& network, int pixels) {
     return plan::cell_of(pixels, input.width, wrap);
 }
 
-Design design_for(const plan::RealNetwork& network, int run_length, bool apart, const CompileOptions& options) {
-    Design result;
-    result.cell = input_cell(network, run_length);
-    result.merging = choose_merging(network, result.cell, options.merge_tiles, apart);
-    result.levels = assign_levels(network, result.merging);
-    const int tiles = network.input.height * network.input.width / result.cell.pixels();
-    result.parameters = choose_parameters(result.levels, tiles, options);
-    return result;
-}
-
 plan::Alternative weigh(const plan::RealNetwork& network, const Design& design, const CompileOptions& options) {
     const plan::Plan plan = outline(network, design);
     const auto memory = tensor::plan_memory(plan, tensor::residue_bytes(options.memory_bytes), options.rates.threads);
@@ -91,18 +81,25 @@ struct Weighed {
     plan::Alternative takes;
 };
 
-/// The faster of the ways to merge.
+/// The fastest of the ways to merge and of the numbers of special primes.
 Weighed best_for(const plan::RealNetwork& network, int run_length, const CompileOptions& options) {
-    const auto weighed = [&](bool apart) {
-        Design design = design_for(network, run_length, apart, options);
-        const auto takes = weigh(network, design, options);
-        return Weighed{std::move(design), takes};
-    };
-    Weighed direct = weighed(false);
-    const auto& merging = direct.design.merging.layers;
-    if (std::all_of(merging.begin(), merging.end(), [](int run) { return run == 0; })) return direct;
-    Weighed apart = weighed(true);
-    return apart.takes.seconds < direct.takes.seconds ? std::move(apart) : std::move(direct);
+    const plan::Cell cell = input_cell(network, run_length);
+    const int tiles = network.input.height * network.input.width / cell.pixels();
+    std::optional<Weighed> best;
+    for (const bool apart : {false, true}) {
+        Design design;
+        design.cell = cell;
+        design.merging = choose_merging(network, cell, options.merge_tiles, apart);
+        design.levels = assign_levels(network, design.merging);
+        for (auto& parameters : parameter_choices(design.levels, tiles, options)) {
+            design.parameters = std::move(parameters);
+            const auto takes = weigh(network, design, options);
+            if (!best || takes.seconds < best->takes.seconds) best = Weighed{design, takes};
+        }
+        const auto& merging = design.merging.layers;
+        if (std::all_of(merging.begin(), merging.end(), [](int run) { return run == 0; })) break;
+    }
+    return std::move(*best);
 }
 
 /// What zero padding costs is said against the same network, without weights, whose padding is cyclic.

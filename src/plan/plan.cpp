@@ -173,9 +173,6 @@ void validate(const Plan& plan) {
         const auto channels = static_cast<std::size_t>(layer.out_channels);
         if (layer.output_level() < 1 || layer.level > parameters.levels())
             fail(fmt::format("{}: level {} of {}", where, layer.level, parameters.levels()));
-        if (!parameters.can_divide(layer.level, layer.dropped()))
-            fail(fmt::format("{}: cannot divide by {} special primes and {} of the chain at once", where,
-                             parameters.special_limbs(), layer.dropped()));
         if (layer.finish == Finish::head && layer.merged_run != 0) fail(where + ": a head does not merge tiles");
         check_operands(plan, i, output_levels, where);
         check_borders(layer, where);

@@ -4,12 +4,8 @@
 
 #include "ring/modular.hpp"
 
-/// What the source primes of a base conversion must satisfy, and the fixed point that its quotient is computed in.
+/// The fixed point that the quotient of a base conversion is computed in.
 namespace obscura::ring {
-
-/// Do these primes keep a conversion's sums, a quotient of up to 16 included, below what its reduction takes? Eight
-/// primes of 30 bits do; nine need a smaller one among them.
-bool fits_conversion(std::span<const u32> source_primes);
 
 /// Largest shift, 58 or less, at which the reciprocals round(2^shift / q_i) of all these primes fit 31 bits. With
 /// primes of 30 bits that is 58. If the smallest prime has b bits, the quotient is uncertain by one for at most the

@@ -26,8 +26,8 @@ struct Workload {
     std::size_t degree, chunk, stride;
     std::vector<NttTable> tables;
     std::vector<InverseScale> scales;
-    std::vector<u32> factors, weights;
-    std::vector<i32> reciprocals;
+    std::vector<u32> weights;
+    std::vector<i32> factors, reciprocals;
 
     explicit Workload(int log)
         : log_degree(log),
@@ -45,7 +45,7 @@ struct Workload {
         centred_.reset(static_cast<i32*>(::operator new[](sources* stride * sizeof(i32), alignment)));
         for (std::size_t i = 0; i < sources * stride; ++i)
             centred_[i] = static_cast<i32>(next() % q) - static_cast<i32>(q / 2);
-        for (int i = 0; i < targets * sources; ++i) factors.push_back(next() % q);
+        for (int i = 0; i < targets * sources; ++i) factors.push_back(ring::centred(next() % q, q));
         for (const auto& shape : product_shapes)
             for (int i = 0; i < shape.rows / 2 * shape.outputs; ++i) weights.push_back(next() & 0x003f003f);
     }

@@ -34,6 +34,11 @@ inline u32 inverse_mod(u32 a, u32 q) {
     return pow_mod(a, q - 2, q);
 }
 
+/// Representative of a residue in (-q/2, q/2].
+inline i32 centred(u32 a, u32 q) {
+    return static_cast<i32>(a > q / 2 ? a - q : a);
+}
+
 /// Representative of a signed value in [0, q).
 inline u32 reduce_signed(i64 v, u32 q) {
     const i64 r = v % static_cast<i64>(q);

@@ -215,7 +215,7 @@ TEST(Compile, RefusesTooLittleHeadroom) {
 
 TEST(ParameterChoice, TakesTheSmallestSecureDegree) {
     const auto limbs = [](int count) { return Levels{{}, {}, std::vector<bool>(static_cast<std::size_t>(count))}; };
-    const auto resnet20 = choose_parameters(limbs(21), 32, {});
+    const auto resnet20 = parameter_choices(limbs(21), 32, {}).front();
     EXPECT_EQ(resnet20.log_degree, 15);
     EXPECT_EQ(resnet20.special.size(), 7U);
     EXPECT_EQ(resnet20.digit_limbs, 7);
@@ -223,26 +223,26 @@ TEST(ParameterChoice, TakesTheSmallestSecureDegree) {
     // Two primes for masks still leave room for seven special primes, smaller ones.
     Levels merging = limbs(23);
     merging.mask[8] = merging.mask[15] = true;
-    const auto merged = choose_parameters(merging, 32, {});
+    const auto merged = parameter_choices(merging, 32, {}).front();
     EXPECT_EQ(merged.log_degree, 15);
     EXPECT_EQ(merged.special.size(), 7U);
     EXPECT_LT(merged.chain[8], 1u << 21);
     EXPECT_GT(merged.chain[9], 1u << 29);
     EXPECT_EQ(ckks::Parameters(merged).security_bits(), 128);
-    EXPECT_EQ(choose_parameters(limbs(33), 32, {}).log_degree, 16);
-    EXPECT_GE(choose_parameters(limbs(3), 1 << 14, {}).log_degree, 14) << "room for every tile";
-    expect_error(ErrorCode::security, "do not fit", [&] { choose_parameters(limbs(120), 32, {}); });
+    EXPECT_EQ(parameter_choices(limbs(33), 32, {}).front().log_degree, 16);
+    EXPECT_GE(parameter_choices(limbs(3), 1 << 14, {}).front().log_degree, 14) << "room for every tile";
+    expect_error(ErrorCode::security, "do not fit", [&] { parameter_choices(limbs(120), 32, {}); });
 }
 
 /// Fewer bits of weight, smaller primes: 27 limbs fit a ring that those of 30 bits do not.
 TEST(ParameterChoice, FewerWeightBitsMakeSmallerPrimes) {
     const auto limbs = [](int count) { return Levels{{}, {}, std::vector<bool>(static_cast<std::size_t>(count))}; };
     CompileOptions options;
-    const double full = ckks::Parameters(choose_parameters(limbs(21), 32, options)).log2_qp();
+    const double full = ckks::Parameters(parameter_choices(limbs(21), 32, options).front()).log2_qp();
     double last = full;
     for (const int bits : {7, 6, 5, 4}) {
         options.weight_bits = bits;
-        const auto literal = choose_parameters(limbs(21), 32, options);
+        const auto literal = parameter_choices(limbs(21), 32, options).front();
         for (std::size_t i = 0; i < literal.chain.size(); ++i) {
             const double wanted = i < 2    ? 30
                                   : i == 2 ? 2 * options.log_scale - options.last_log_scale + bits
@@ -262,10 +262,10 @@ TEST(ParameterChoice, FewerWeightBitsMakeSmallerPrimes) {
         last = parameters.log2_qp();
     }
     options.weight_bits = 20;
-    EXPECT_NEAR(ckks::Parameters(choose_parameters(limbs(21), 32, options)).log2_qp(), full, 1e-9);
-    EXPECT_EQ(choose_parameters(limbs(27), 32, {}).log_degree, 16);
+    EXPECT_NEAR(ckks::Parameters(parameter_choices(limbs(21), 32, options).front()).log2_qp(), full, 1e-9);
+    EXPECT_EQ(parameter_choices(limbs(27), 32, {}).front().log_degree, 16);
     options.weight_bits = 4;
-    EXPECT_EQ(choose_parameters(limbs(27), 32, options).log_degree, 15);
+    EXPECT_EQ(parameter_choices(limbs(27), 32, options).front().log_degree, 15);
 }
 
 TEST(Compile, FewerWeightBitsMakeSmallerWeights) {

@@ -33,7 +33,7 @@ struct Conversion {
     std::vector<Words<i32>> digits;
 
     Conversion(int source_count, int target_count, std::size_t count, Random& random) : product(1) {
-        sources = largest_sources(source_count);
+        sources = ntt_primes(15, source_count);
         const auto primes = ntt_primes(15, source_count + target_count);
         targets.assign(primes.begin() + source_count, primes.end());
         for (const u32 q : sources) mpz_mul_ui(product.get(), product.get(), q);
@@ -55,7 +55,7 @@ struct Conversion {
             if (mpz_cmp(x.get(), half.get()) > 0) mpz_sub(x.get(), x.get(), product.get());
             for (std::size_t i = 0; i < sources.size(); ++i) {
                 const u32 q = sources[i], y = mul_mod(x.mod(q), inverse_mod(cofactor(i, q), q), q);
-                digits[i][n] = y > q / 2 ? static_cast<i32>(y) - static_cast<i32>(q) : static_cast<i32>(y);
+                digits[i][n] = centred(y, q);
             }
             values.push_back(x);
         }
@@ -83,20 +83,20 @@ struct Conversion {
     /// One row of words a target; `small` null for the approximate conversion.
     std::vector<Words<u32>> convert(const Kernels& k, const i32* small) const {
         std::vector<Modulus> moduli;
-        std::vector<std::vector<u32>> factors;
+        std::vector<std::vector<i32>> factors;
         std::vector<Words<u32>> out;
         for (const u32 t : targets) {
             moduli.push_back(make_modulus(t));
             factors.emplace_back();
             for (std::size_t i = 0; i < sources.size(); ++i)
-                factors.back().push_back(mul_mod(cofactor(i, t), moduli.back().r, t));
+                factors.back().push_back(centred(mul_mod(cofactor(i, t), moduli.back().r, t), t));
             out.emplace_back(values.size());
         }
         std::vector<ConversionTarget> list;
         for (std::size_t t = 0; t < targets.size(); ++t) {
             const u32 minus_product = sub_mod(0, product.mod(targets[t]), targets[t]);
-            list.push_back(
-                {&moduli[t], factors[t].data(), mul_mod(minus_product, moduli[t].r, targets[t]), out[t].data()});
+            list.push_back({&moduli[t], factors[t].data(),
+                            centred(mul_mod(minus_product, moduli[t].r, targets[t]), targets[t]), out[t].data()});
         }
         k.convert(rows().data(), static_cast<int>(sources.size()), small, list.data(), static_cast<int>(list.size()), 0,
                   values.size());
@@ -142,11 +142,38 @@ TEST_P(BaseConversion, ApproximateWithinHalfAProductPerSource) {
     }
 }
 
-TEST(ConversionBounds, NineSourcesNeedASmallOne) {
-    EXPECT_TRUE(fits_conversion(ntt_primes(15, 8)));
-    EXPECT_FALSE(fits_conversion(ntt_primes(15, 9)));
-    EXPECT_TRUE(fits_conversion(largest_sources(9)));
-    EXPECT_FALSE(fits_conversion(ntt_primes_below(1u << 29, 15, 10)));
+/// The largest sums that the most sources can make, of either sign, must neither wrap nor leave the lazy range.
+TEST_P(BaseConversion, LargestSums) {
+    const auto primes = ntt_primes(15, max_conversion_sources);
+    for (const u32 target : {ntt_primes(15, max_conversion_sources + 1).back(), primes.front()})
+        for (const i32 sign : {1, -1}) {
+            std::vector<Words<i32>> y;
+            std::vector<const i32*> rows;
+            const i32 factor = static_cast<i32>(target / 2);
+            i64 sum = 0;
+            for (const u32 q : primes) {
+                const i32 limit = sign * static_cast<i32>(q / 2);
+                auto& row = y.emplace_back(count);
+                for (std::size_t n = 0; n < count; ++n) row[n] = limit;
+                rows.push_back(row.data());
+                sum += static_cast<i64>(limit) * factor;
+            }
+            Words<i32> small(count);
+            for (std::size_t n = 0; n < count; ++n) small[n] = 16 * sign;
+            sum += static_cast<i64>(16 * sign) * factor;
+            const Modulus m = make_modulus(target);
+            const std::vector<i32> factors(primes.size(), factor);
+            Words<u32> out(count);
+            const ConversionTarget to{&m, factors.data(), factor, out.data()};
+            k.convert(rows.data(), max_conversion_sources, small.data(), &to, 1, 0, count);
+            for (std::size_t n = 0; n < count; ++n) {
+                ASSERT_LT(out[n], 3 * static_cast<u64>(target));
+                ASSERT_EQ(mul_mod(out[n] % target, m.r, target), reduce_signed(sum, target));
+            }
+        }
+}
+
+TEST(ConversionBounds, QuotientsKeepAsManyBitsAsTheSmallestPrimeAllows) {
     EXPECT_EQ(reciprocal_shift(ntt_primes(15, 8)), 58);
     for (const u32 q : {193u, 12289u, 786433u, (1u << 28) + 1, (1u << 29) - 1}) {
         const u32 list[] = {q};

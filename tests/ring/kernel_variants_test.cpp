@@ -114,20 +114,21 @@ TEST_P(KernelVariants, Convert) {
     for (int sources = 1; sources <= max_conversion_sources; ++sources) {
         std::vector<Words<i32>> y;
         std::vector<const i32*> rows;
-        for (const u32 p : largest_sources(sources)) y.push_back(boundary_centred(random, n, p));
+        for (const u32 p : ntt_primes(15, sources)) y.push_back(boundary_centred(random, n, p));
         for (const auto& row : y) rows.push_back(row.data());
         Words<i32> small(n);
         for (std::size_t i = 0; i < n; ++i) small[i] = static_cast<i32>(random() % 33) - 16;
         for (int targets = 1; targets <= static_cast<int>(primes.size()); ++targets) {
             const bool with_small = targets % 2 == 0;
             const std::size_t begin = targets % 3 == 0 ? 16 : 0, end = targets % 4 == 0 ? 1420 : 1408;
-            std::vector<Words<u32>> factors, expected, got;
+            std::vector<Words<i32>> factors;
+            std::vector<Words<u32>> expected, got;
             std::vector<ConversionTarget> to_expected, to_got;
             for (int t = 0; t < targets; ++t) {
-                factors.push_back(boundary_words(random, max_conversion_sources, primes[t], primes[t]));
+                factors.push_back(boundary_centred(random, max_conversion_sources, primes[t]));
                 expected.emplace_back(n);
                 got.emplace_back(n);
-                const u32 small_factor = static_cast<u32>(random() % primes[t]);
+                const i32 small_factor = centred(static_cast<u32>(random() % primes[t]), primes[t]);
                 to_expected.push_back({&moduli[t], factors[t].data(), small_factor, expected[t].data()});
                 to_got.push_back({&moduli[t], factors[t].data(), small_factor, got[t].data()});
             }
@@ -145,7 +146,7 @@ TEST_P(KernelVariants, Quotient) {
             std::vector<Words<i32>> y;
             std::vector<const i32*> rows;
             std::vector<i32> reciprocals;
-            const auto primes = largest_sources(sources);
+            const auto primes = ntt_primes(15, sources);
             const int shift = reciprocal_shift(primes);
             for (const u32 p : primes) {
                 y.push_back(boundary_centred(random, count, p));

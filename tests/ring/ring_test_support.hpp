@@ -38,13 +38,6 @@ inline std::string test_name(const Kernels& k) {
     return name;
 }
 
-/// The largest source primes that a base conversion takes: up to eight of 30 bits, then one of 20.
-inline std::vector<u32> largest_sources(int count) {
-    auto primes = ntt_primes(15, std::min(count, 8));
-    if (count == 9) primes.push_back(ntt_primes_above(1u << 19, 15, 1)[0]);
-    return primes;
-}
-
 /// 64-byte aligned words.
 template <class T>
 class Words {

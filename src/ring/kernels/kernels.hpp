@@ -14,10 +14,9 @@
 /// modulo one prime q < 2^30. "Montgomery product" of a and b means a b / 2^32 mod q.
 namespace obscura::ring {
 
-/// Most sources of one base conversion. Sums of |y_i| <= q_i/2 have to stay below 2^32, so that with factors below q
-/// they stay below q 2^32: eight primes of 30 bits do, nine only if some of them are smaller
-/// (ring/conversion_bounds.hpp).
-inline constexpr int max_conversion_sources = 9;
+/// Most sources of one base conversion. With centred factors, |y_i f_i| <= q_i/2 q/2, so that the sums over 16 primes
+/// below 2^30 - 2^12 and over the small source stay below q 2^32; those that are 1 modulo 2^12 are.
+inline constexpr int max_conversion_sources = 16;
 /// Most digits of an inner product: 7 products below q^2 plus one constant term keep sums below 2^63.
 inline constexpr int max_inner_digits = 7;
 /// Outputs of the integer matrix product are computed in blocks of this many; weights are padded with zeros.
@@ -29,8 +28,8 @@ inline constexpr int row_pieces = 256;
 /// Result of a base conversion for one target prime.
 struct ConversionTarget {
     const Modulus* modulus = nullptr;
-    const u32* factors = nullptr;  ///< [sources], below q
-    u32 small_factor = 0;          ///< factor of the small source, below q
+    const i32* factors = nullptr;  ///< [sources], in (-q/2, q/2]
+    i32 small_factor = 0;          ///< factor of the small source, in (-q/2, q/2]
     u32* out = nullptr;
 };
 
@@ -81,7 +80,7 @@ struct Kernels {
 
     /// Base conversion: out_t = (sum_i y_i factors_t[i] + small small_factor_t + q_t 2^32) / 2^32 mod q_t, below 3 q_t,
     /// in Montgomery reduction (factors carry the 2^32 where wanted). y_i in (-2^29, 2^29); `small` may be null, else
-    /// |small| <= 16. The sources' primes must pass fits_conversion.
+    /// |small| <= 16. At most max_conversion_sources of them.
     void (*convert)(const i32* const* y, int sources, const i32* small, const ConversionTarget* targets,
                     int target_count, std::size_t begin, std::size_t end);
     /// out = round(sum_i y_i reciprocals[i] / 2^shift), for centred y_i: the quotient that an exact conversion

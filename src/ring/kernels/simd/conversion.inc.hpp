@@ -16,7 +16,7 @@ inline Wide multiply_wide_signed(Vec a, Vec a_odd, Vec b) {
 template <int Targets>
 inline void convert_group(const i32* const* y, int sources, const i32* small, const ConversionTarget* targets,
                           std::size_t begin, std::size_t end) {
-    u32 factors[max_conversion_sources][Targets];
+    i32 factors[max_conversion_sources][Targets];
     for (int i = 0; i < sources; ++i)
         for (int t = 0; t < Targets; ++t) factors[i][t] = targets[t].factors[i];
     for (std::size_t n = begin; n < end; n += lanes) {
@@ -25,12 +25,13 @@ inline void convert_group(const i32* const* y, int sources, const i32* small, co
         for (int i = 0; i < sources; ++i) {
             const Vec x = load(y[i] + n), x_odd = odd(x);
             for (int t = 0; t < Targets; ++t)
-                sum[t] = add(sum[t], multiply_wide_signed(x, x_odd, broadcast(factors[i][t])));
+                sum[t] = add(sum[t], multiply_wide_signed(x, x_odd, broadcast(static_cast<u32>(factors[i][t]))));
         }
         if (small) {
             const Vec x = load(small + n), x_odd = odd(x);
             for (int t = 0; t < Targets; ++t)
-                sum[t] = add(sum[t], multiply_wide_signed(x, x_odd, broadcast(targets[t].small_factor)));
+                sum[t] =
+                    add(sum[t], multiply_wide_signed(x, x_odd, broadcast(static_cast<u32>(targets[t].small_factor))));
         }
         for (int t = 0; t < Targets; ++t) {
             const Modulus& m = *targets[t].modulus;
