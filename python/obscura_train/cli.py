@@ -66,6 +66,7 @@ def make_parser() -> argparse.ArgumentParser:
     train.add_argument("--start", help="checkpoint to start from (its network wins over the options above, except for a given --padding)")
     train.add_argument("--members", type=int, default=1, help="train so many networks with different seeds, each in its own folder of --out, as an ensemble")
     train.add_argument("--teacher", help="checkpoint to distil from; give --distill too")
+    train.add_argument("--teacher-scores", help="instead: what any other network answers to the training images, a .npy file [n, classes]; give --distill too")
     _add_training(train)
     convert = commands_.add_parser("convert", help="turn a trained ReLU network into a quadratic one, distilled from it")
     convert.add_argument("checkpoint", help="the ReLU network")

@@ -4,6 +4,7 @@ import json
 from dataclasses import fields, replace
 from pathlib import Path
 
+import numpy as np
 import torch
 
 from .averaging import average_networks
@@ -27,9 +28,12 @@ from .trainer import Trainer
 def run_training(arguments, options: TrainOptions) -> None:
     images = read_images(arguments.data, "train", options.side)
     training, validation = split_validation(images, options.validation)
+    if arguments.teacher and arguments.teacher_scores:
+        raise UserError("--teacher and --teacher-scores: distil from one of them")
     teacher = load_network(arguments.teacher)[1] if arguments.teacher else None
+    scores = _teacher_scores(Path(arguments.teacher_scores), training) if arguments.teacher_scores else None
     if arguments.members == 1:
-        _train(*_start_network(arguments, images, training, options.seed), training, validation, options, Path(arguments.out), arguments.resume, teacher)
+        _train(*_start_network(arguments, images, training, options.seed), training, validation, options, Path(arguments.out), arguments.resume, teacher, scores)
         return
     if arguments.members < 1 or arguments.start:
         raise UserError(f"--members {arguments.members}{' with --start' if arguments.start else ''}: an ensemble has at least one member, and each starts from its own random weights")
@@ -37,10 +41,24 @@ def run_training(arguments, options: TrainOptions) -> None:
     for seed in range(options.seed, options.seed + arguments.members):
         folder = Path(arguments.out) / f"seed-{seed}"
         resume = arguments.resume and (folder / "last.pt").is_file()  # later members may not have begun
-        _train(*_start_network(arguments, images, training, seed), training, validation, replace(options, seed=seed), folder, resume, teacher)
+        _train(*_start_network(arguments, images, training, seed), training, validation, replace(options, seed=seed), folder, resume, teacher, scores)
         networks.append(load_network(folder / "best.pt")[1])
     print(f"ensemble of {len(networks)}: accuracy {ensemble_accuracy(networks, validation.planes(), validation.labels):.2f}% on validation; "
           f"`export {Path(arguments.out) / 'seed-*/best.pt'}` writes it as one file")
+
+
+def _teacher_scores(path: Path, training: ImageSet) -> np.ndarray:
+    """What another network, of any kind, answers to the training images: float32 [n, classes], before a softmax."""
+    try:
+        scores = np.load(path).astype(np.float32)
+    except (OSError, ValueError) as error:
+        raise UserError(f"{path}: not an array of scores ({error})") from error
+    wanted = (len(training), training.class_count())
+    if scores.shape != wanted:
+        raise UserError(f"{path}: scores of shape {list(scores.shape)}, the training part needs {list(wanted)}: images in their order, without those held out for validation")
+    if not np.isfinite(scores).all():
+        raise UserError(f"{path}: some scores are not finite")
+    return scores
 
 
 def _start_network(arguments, images: ImageSet, training: ImageSet, seed: int):
@@ -74,14 +92,14 @@ def run_conversion(arguments, options: TrainOptions) -> None:
     _train(spec, network, training, validation, options, Path(arguments.out), arguments.resume, teacher)
 
 
-def _train(spec, network, training, validation, options, folder: Path, resume: bool, teacher) -> None:
+def _train(spec, network, training, validation, options, folder: Path, resume: bool, teacher, scores=None) -> None:
     if options.threads:
         torch.set_num_threads(options.threads)
     torch.set_flush_denormal(True)  # squares of small numbers: denormals cost a hundred times more
     if options.compiled and not FastResNet.supports(network):
         print("--compiled has kernels for ResNets with Hermite activations and cyclic padding on a CPU; this network trains without them")
     last = folder / "last.pt"
-    trainer = Trainer(spec, network, training, validation, options, folder, teacher)
+    trainer = Trainer(spec, network, training, validation, options, folder, teacher, scores)
     if resume:
         trainer.resume(last)
     elif last.exists():

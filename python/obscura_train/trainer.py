@@ -32,13 +32,17 @@ from .schedule import rate_factor
 
 
 class Trainer:
-    """Trains `network` on `training`, judges it on `validation`, writes into `folder`: last.pt, best.pt, log.jsonl, plot.svg."""
+    """Trains `network` on `training`, judges it on `validation`, writes into `folder`: last.pt, best.pt, log.jsonl, plot.svg.
 
-    def __init__(self, spec: NetworkSpec, network, training: ImageSet, validation: ImageSet, options: TrainOptions, folder: Path, teacher=None):
+    To distil from: a `teacher` network, or its `scores` of the training images as they are, [n, classes].
+    """
+
+    def __init__(self, spec: NetworkSpec, network, training: ImageSet, validation: ImageSet, options: TrainOptions, folder: Path, teacher=None, scores=None):
         self.spec, self.options, self.folder = spec, options, folder
         self.device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
         self.network = network.to(self.device)
         self.teacher = teacher.to(self.device).eval() if teacher is not None else None
+        self.scores = torch.from_numpy(scores).to(self.device) if scores is not None else None
         self.training, self.validation = training, validation
         self.planes, self.validation_planes = training.planes(), validation.planes()
         self.augmenter = Augmenter(self.planes, options.augment)
@@ -140,7 +144,7 @@ class Trainer:
             images = np.concatenate([images, self.hard.batch(self.augmenter, options.replay, generator)])
         pixels = torch.from_numpy(np.ascontiguousarray(images)).to(self.device).float()
         labels = torch.from_numpy(self.training.labels[chosen].astype(np.int64)).to(self.device)
-        answer = None
+        answer = self.scores[torch.from_numpy(chosen).to(self.device)] if self.scores is not None else None
         if self.teacher is not None:
             with torch.no_grad():
                 answer = self.teacher(pixels[:count])

@@ -28,13 +28,17 @@ std::vector<int> switching_key_limbs(const Context& context, int level) {
     return limbs;
 }
 
-std::uint64_t evaluation_key_file_bytes(const Context& context, const EvaluationKeyRequest& request) {
-    const auto key_bytes = [&](int level) {
-        return 8 + static_cast<std::uint64_t>(context.parameters().digits(level)) *
-                       switching_key_limbs(context, level).size() * io::packed_bytes(context.degree());
-    };
-    std::uint64_t bytes = 8 + 4 + sizeof(Seed) + key_bytes(request.relinearisation_level);
-    for (const auto& [step, level] : request.rotations) bytes += key_bytes(level);
+std::uint64_t evaluation_key_file_bytes(std::span<const KeySection> sections) {
+    std::uint64_t bytes = 8;
+    for (const auto& [context, request] : sections) {
+        const auto key_bytes = [&, of = context](int level) {
+            return 8 + static_cast<std::uint64_t>(of->parameters().digits(level)) *
+                           switching_key_limbs(*of, level).size() * io::packed_bytes(of->degree());
+        };
+        bytes += 4 + sizeof(Seed);
+        if (request.relinearisation_level != 0) bytes += key_bytes(request.relinearisation_level);
+        for (const auto& [step, level] : request.rotations) bytes += key_bytes(level);
+    }
     return bytes;
 }
 
@@ -133,30 +137,44 @@ void expand_key_limb(const Context& context, const Seed& seed, int step, int dig
     stream.uniform(context.prime(limb), {out, context.degree()});
 }
 
-EvaluationKeys load_evaluation_keys(const Context& context, const EvaluationKeyRequest& request,
-                                    const std::string& plan_digest, const std::string& path, LimbPool& pool,
-                                    ThreadPool& threads) {
-    io::FileReader in(path, io::FileKind::evaluation_keys);
-    check_header(in, context, plan_digest);
-    if (in.remaining() != evaluation_key_file_bytes(context, request))
-        in.fail(fmt::format("{} payload bytes, but the plan's keys take {}", in.remaining(),
-                            evaluation_key_file_bytes(context, request)));
-    EvaluationKeys keys;
-    keys.key_id = in.u64();
+namespace {
+
+/// Everything but the key's name.
+void load_section(const KeySection& section, io::FileReader& in, LimbPool& pool, ThreadPool& threads,
+                  EvaluationKeys& keys) {
+    const auto& [context, request] = section;
     Seed seed;
     in.bytes(seed);
     if (const auto count = in.u32(); count != request.rotations.size())
         in.fail(fmt::format("{} rotation keys, the plan needs {}", count, request.rotations.size()));
-    KeyLoader loader(context, in, seed, pool, threads);
-    loader.load(0, request.relinearisation_level, DigitForm::montgomery, keys.relinearisation);
+    KeyLoader loader(*context, in, seed, pool, threads);
+    if (request.relinearisation_level != 0)
+        loader.load(0, request.relinearisation_level, DigitForm::montgomery, keys.relinearisation);
     for (const auto& [step, level] : request.rotations) {
         auto& rotation = keys.rotations[step];
-        rotation.automorphism = ring::make_automorphism(context.parameters().log_degree(), step);
+        rotation.automorphism = ring::make_automorphism(context->parameters().log_degree(), step);
         loader.load(step, level, DigitForm::exact, rotation.key);
     }
     loader.finish();
+}
+
+}  // namespace
+
+std::vector<EvaluationKeys> load_evaluation_keys(std::span<const KeySection> sections, const std::string& plan_digest,
+                                                 const std::string& path, LimbPool& pool, ThreadPool& threads) {
+    io::FileReader in(path, io::FileKind::evaluation_keys);
+    check_header(in, *sections.front().context, plan_digest);
+    if (in.remaining() != evaluation_key_file_bytes(sections))
+        in.fail(fmt::format("{} payload bytes, but the plan's keys take {}", in.remaining(),
+                            evaluation_key_file_bytes(sections)));
+    const std::uint64_t key_id = in.u64();
+    std::vector<EvaluationKeys> result(sections.size());
+    for (std::size_t i = 0; i < sections.size(); ++i) {
+        result[i].key_id = key_id;
+        load_section(sections[i], in, pool, threads, result[i]);
+    }
     in.finish();
-    return keys;
+    return result;
 }
 
 }  // namespace obscura::ckks

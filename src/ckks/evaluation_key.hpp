@@ -2,6 +2,7 @@
 
 #include <map>
 #include <memory>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -37,25 +38,31 @@ struct RotationKey {
 struct EvaluationKeys {
     std::uint64_t key_id = 0;  ///< SecretKey::id of the secret they belong to
     SwitchingKey relinearisation;
-    std::map<int, RotationKey> rotations;  ///< by step, 1 .. N-1
+    std::map<int, RotationKey> rotations;  ///< by step
 
     /// Throws Error(format) naming the step if there is no key or it is for fewer limbs than `level`.
     const RotationKey& rotation(int step, int level) const;
 };
 
-/// Which keys to make: steps 1 .. N-1 with the highest level each is used at.
+/// Which keys to make: steps 1 .. N-1 with the highest level each is used at; step 0 switches rings (ring_switch.hpp).
 struct EvaluationKeyRequest {
-    int relinearisation_level = 0;
+    int relinearisation_level = 0;               ///< 0: no such key
     std::vector<std::pair<int, int>> rotations;  ///< (step, level)
 };
 
-/// Bytes of an evaluation key file: one packed polynomial a digit and limb (the other is expanded from a seed).
-std::uint64_t evaluation_key_file_bytes(const Context& context, const EvaluationKeyRequest& request);
+/// A part of a key file: the keys for one context, expanded from a seed of their own.
+struct KeySection {
+    const Context* context = nullptr;
+    EvaluationKeyRequest request;
+};
 
-/// Reads on one thread and expands on the others. Throws Error(format) unless the file was made for these parameters
-/// and this plan and holds exactly the requested keys.
-EvaluationKeys load_evaluation_keys(const Context& context, const EvaluationKeyRequest& request,
-                                    const std::string& plan_digest, const std::string& path, LimbPool& pool,
-                                    ThreadPool& threads);
+/// Bytes of an evaluation key file: one packed polynomial a digit and limb (the other is expanded from a seed).
+std::uint64_t evaluation_key_file_bytes(std::span<const KeySection> sections);
+
+/// [section]. Reads on one thread and expands on the others; limbs of smaller rings take up whole ones of the pool.
+/// Throws Error(format) unless the file was made for the first section's parameters and this plan and holds exactly the
+/// requested keys.
+std::vector<EvaluationKeys> load_evaluation_keys(std::span<const KeySection> sections, const std::string& plan_digest,
+                                                 const std::string& path, LimbPool& pool, ThreadPool& threads);
 
 }  // namespace obscura::ckks

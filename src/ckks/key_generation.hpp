@@ -9,10 +9,17 @@
 /// Making evaluation keys: needs the secret, belongs to the client.
 namespace obscura::ckks {
 
-/// Writes the requested keys to a file, limb by limb (memory stays at a few limbs). `progress(done, total)` counts
-/// keys. Returns the payload bytes.
-std::uint64_t write_evaluation_keys(const Context& context, const SecretKey& secret,
-                                    const EvaluationKeyRequest& request, const std::string& plan_digest,
-                                    const std::string& path, const std::function<void(int done, int total)>& progress);
+/// The secrets of a section: its keys switch from images of `from`, under automorphisms, to `to`. They differ where
+/// rings are switched, and are of the section's degree both.
+struct SectionSecrets {
+    const SecretKey* from = nullptr;
+    const SecretKey* to = nullptr;
+};
+
+/// Writes the requested keys to a file, limb by limb (memory stays at a few limbs). `secrets`: [section]. The keys bear
+/// the id of the first one. `progress(done, total)` counts keys. Returns the payload bytes.
+std::uint64_t write_evaluation_keys(std::span<const KeySection> sections, std::span<const SectionSecrets> secrets,
+                                    const std::string& plan_digest, const std::string& path,
+                                    const std::function<void(int done, int total)>& progress);
 
 }  // namespace obscura::ckks

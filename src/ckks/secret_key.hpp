@@ -13,15 +13,18 @@ namespace obscura::ckks {
 /// The secret: N coefficients in {-1, 0, 1}, uniform, in guarded memory that is erased when freed. Not copyable.
 class SecretKey {
   public:
-    /// A fresh key from the operating system's randomness.
-    static SecretKey generate(const Context& context);
+    /// A fresh key from the operating system's randomness, of degree 2^log_degree.
+    static SecretKey generate(int log_degree);
+    /// This key as an element of a larger ring of degree 2^log_degree, whose subring its own is.
+    SecretKey embedded(int log_degree) const;
     /// Takes the coefficients (copied; the caller erases its copy).
-    SecretKey(const Context& context, std::span<const std::int8_t> coefficients);
+    explicit SecretKey(std::span<const std::int8_t> coefficients);
     ~SecretKey();
     SecretKey(SecretKey&& other) noexcept;
     SecretKey& operator=(SecretKey&&) = delete;
     SecretKey(const SecretKey&) = delete;
 
+    std::size_t degree() const { return degree_; }
     std::span<const std::int8_t> coefficients() const { return {coefficients_, degree_}; }
 
     /// Writes the evaluations of s modulo limb `limb` in [0, q), evaluation order. `out`: N words, 64-byte aligned; the
@@ -51,10 +54,12 @@ class SecretWords {
     std::size_t count_;
 };
 
-/// `plan_digest`: digest of the plan the key was made for (32 bytes).
-void save_secret_key(const SecretKey& key, const Context& context, const std::string& plan_digest,
-                     const std::string& path);
-/// Throws Error(format) for another plan's key or damaged contents.
-SecretKey load_secret_key(const Context& context, const std::string& plan_digest, const std::string& path);
+/// The keys of a plan, one for each of its ring degrees. `context` is the first segment's; `plan_digest`: digest of the
+/// plan the keys were made for (32 bytes).
+void save_secret_keys(std::span<const SecretKey> keys, const Context& context, const std::string& plan_digest,
+                      const std::string& path);
+/// Keys of these degrees. Throws Error(format) for another plan's keys or damaged contents.
+std::vector<SecretKey> load_secret_keys(std::span<const int> log_degrees, const Context& context,
+                                        const std::string& plan_digest, const std::string& path);
 
 }  // namespace obscura::ckks

@@ -55,6 +55,23 @@ std::string as_weight_bits(std::string& text) {
     return "";
 }
 
+std::size_t rotation_keys(const plan::Plan& plan) {
+    std::size_t count = 0;
+    for (const plan::Segment& segment : plan.segments) count += segment.rotation_keys.size();
+    return count;
+}
+
+/// The rings that layers run in.
+std::string rings(const plan::Plan& plan) {
+    std::string text;
+    for (const plan::Segment& segment : plan.segments) {
+        const ckks::Parameters parameters(segment.parameters);
+        text += fmt::format("{}N = {}, {} + {} primes, log2(QP) = {:.1f}", text.empty() ? "" : "; then ",
+                            parameters.degree(), parameters.levels(), parameters.special_limbs(), parameters.log2_qp());
+    }
+    return text;
+}
+
 Json make_report(const plan::Plan& plan, const ckks::Parameters& parameters) {
     return {{"model", plan.model},
             {"digest", plan.digest()},
@@ -67,7 +84,8 @@ Json make_report(const plan::Plan& plan, const ckks::Parameters& parameters) {
             {"run_length", plan.cell.pixels()},
             {"cell", {plan.cell.height, plan.cell.width}},
             {"batch_capacity", plan.batch()},
-            {"rotation_keys", plan.rotation_keys.size()},
+            {"segments", plan.segments.size()},
+            {"rotation_keys", rotation_keys(plan)},
             {"headroom_bits", plan.calibration_headroom_bits},
             {"predicted_logit_error_rms", plan.predicted_score_error_rms},
             {"predicted_logit_error_max", plan.predicted_score_error_max}};
@@ -79,10 +97,9 @@ std::string make_text(const Options& options, const plan::Plan& plan, const ckks
         fmt::format("{}: plan of {}", options.plan, plan.model),
         {{"layers", std::to_string(plan.layers.size())},
          {"images a batch", fmt::format("{} (cells of {}x{} pixels)", plan.batch(), plan.cell.height, plan.cell.width)},
-         {"ring", fmt::format("N = {}, {} + {} primes, log2(QP) = {:.1f}", parameters.degree(), parameters.levels(),
-                              parameters.special_limbs(), parameters.log2_qp())},
+         {"ring", rings(plan)},
          {"security", security > 0 ? fmt::format("{} bits", security) : "NONE: insecure test parameters"},
-         {"rotation keys", std::to_string(plan.rotation_keys.size())},
+         {"rotation keys", std::to_string(rotation_keys(plan))},
          {"head-room", fmt::format("{:.3g} times ({:.1f} bits)", std::exp2(plan.calibration_headroom_bits),
                                    plan.calibration_headroom_bits)},
          {"predicted logit error", "RMS " + format_error(plan.predicted_score_error_rms)}});
@@ -94,7 +111,7 @@ void run(Options& options) {
     const io::Images calibration = io::load_images(options.calibration, options.tile);
     const plan::Plan plan = compiler::compile(options.models, calibration, options.compile);
     plan::save_plan(plan, options.plan);
-    const ckks::Parameters parameters(plan.parameters);
+    const ckks::Parameters parameters(plan.parameters());
     deliver(options.json, make_report(plan, parameters), make_text(options, plan, parameters));
 }
 

@@ -63,7 +63,7 @@ void run(const Options& options) {
     }();
     if (!options.output.empty()) write_scores(options, plan, scores);
 
-    const ckks::Parameters parameters(plan.parameters);
+    const ckks::Parameters parameters(plan.parameters());
     Json report{{"model", plan.model}, {"images", scores.images}};
     std::string text = summary(plan, scores);
     if (!options.images.path.empty()) {

@@ -83,7 +83,7 @@ std::uint64_t size_of(const fs::path& path) {
 
 Json make_report(const EndToEndResult& result, const std::string& machine, const Steps& steps, const fs::path& client,
                  const fs::path& server) {
-    const ckks::Parameters parameters(result.plan.parameters);
+    const ckks::Parameters parameters(result.plan.parameters());
     const Json server_report = read_json((server / server_report_name).string());
     Json report;
     report["model"] = result.plan.model;

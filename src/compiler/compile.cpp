@@ -54,9 +54,10 @@ int wanted_bits(const ImportedModel& model, const CompileOptions& options) {
 plan::Plan integer_plan(const plan::RealNetwork& network, const Statistics& statistics, const FeatureSamples& samples,
                         const CompileOptions& options, ThreadPool& pool) {
     const Design layout = design(network, options);
-    plan::Plan plan =
-        quantise(network, statistics, samples, layout.merging, layout.levels.layers, layout.parameters, options, pool);
+    plan::Plan plan = quantise(network, statistics, samples, layout.merging, layout.levels.layers,
+                               layout.segments.front().parameters, options, pool);
     split_layers(plan, layout.merging, layout.levels.operands);
+    plan.segments = layout.segments;
     plan.cell = layout.cell;
     plan.alternatives = layout.alternatives;
     plan.cyclic_twin = layout.cyclic_twin;
@@ -85,13 +86,6 @@ plan::Plan with_fewest_bits(const plan::RealNetwork& network, const io::Images& 
         best = std::move(plan);
     }
     return best;
-}
-
-int highest_square(const plan::Plan& plan) {
-    int level = 0;
-    for (const plan::Layer& layer : plan.layers)
-        if (layer.finish == plan::Finish::square) level = std::max(level, layer.output_level());
-    return level;
 }
 
 void check_headroom(const plan::Plan& plan, double least) {
@@ -139,8 +133,6 @@ plan::Plan compile(const std::vector<std::string>& onnx_paths, const io::Images&
     plan.model = model_name(model, onnx_paths, options);
     plan.class_names = options.class_names;
     plan.memory_bytes = tensor::residue_bytes(options.memory_bytes);
-    plan.relinearisation_level = highest_square(plan);
-    plan.rotation_keys = plan::required_rotations(plan);
     record_peaks(plan, calibration, pool);
     check_headroom(plan, options.min_headroom);
     predict_noise(plan, calibration, pool);

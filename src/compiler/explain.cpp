@@ -36,7 +36,7 @@ class Explainer {
     Explainer(const plan::Plan& plan, const tensor::MachineRates& rates)
         : plan_(plan),
           rates_(rates),
-          parameters_(plan.parameters),
+          parameters_(plan.parameters()),
           layouts_(plan::layouts(plan)),
           degree_(parameters_.degree()) {}
 
@@ -72,16 +72,17 @@ class Explainer {
         result.members = members(result.layers);
         result.modulus = modulus();
         result.seconds_per_image = result.seconds / result.images;
-        result.rotation_keys = static_cast<int>(plan_.rotation_keys.size());
-        std::uint64_t key_polynomials = key_limbs(plan_.relinearisation_level);
-        for (const plan::RotationKeyRequest& key : plan_.rotation_keys) key_polynomials += key_limbs(key.level);
-        result.key_bytes = key_polynomials * io::packed_bytes(degree_);
+        result.segments = segments(result.layers);
+        for (const SegmentExplanation& segment : result.segments) {
+            result.rotation_keys += segment.rotation_keys;
+            result.key_bytes += segment.key_bytes;
+        }
         result.server_bytes = memory.peak() * limb;
         result.request_bytes = static_cast<std::uint64_t>(ciphertexts(plan_.input.channels, 0)) *
                                static_cast<std::uint64_t>(parameters_.levels()) * io::packed_bytes(degree_);
         const plan::Layer& head = plan_.layers.back();
-        result.response_bytes =
-            static_cast<std::uint64_t>(head.out_channels * head.output_level()) * 2 * io::packed_bytes(degree_);
+        result.response_bytes = static_cast<std::uint64_t>(head.out_channels * head.output_level()) * 2 *
+                                io::packed_bytes(std::size_t{1} << plan_.segments.back().parameters.log_degree);
         return result;
     }
 
@@ -103,7 +104,7 @@ class Explainer {
     ModulusExplanation modulus() const {
         ModulusExplanation result;
         Levels levels;
-        levels.mask.assign(plan_.parameters.chain.size(), false);
+        levels.mask.assign(plan_.parameters().chain.size(), false);
         std::vector<bool> rescales = levels.mask;
         for (const plan::Layer& layer : plan_.layers) {
             if (layer.merged_run != 0) levels.mask[static_cast<std::size_t>(layer.level - 1)] = true;
@@ -113,7 +114,7 @@ class Explainer {
         for (std::size_t i = 0; i < rescales.size(); ++i) {
             if (!rescales[i]) continue;
             primes += 1;
-            result.prime_bits += std::log2(plan_.parameters.chain[i]);
+            result.prime_bits += std::log2(plan_.parameters().chain[i]);
         }
         if (primes == 0) return result;
         result.prime_bits /= primes;
@@ -123,14 +124,14 @@ class Explainer {
             if (layer.finish != Finish::square || from < 0) continue;
             const plan::Layer& source = plan_.layers[static_cast<std::size_t>(from)];
             if (source.finish != Finish::square || source.rms <= 0 || layer.rms <= 0) continue;
-            const double prime = plan_.parameters.chain[static_cast<std::size_t>(layer.rescale_limb())];
+            const double prime = plan_.parameters().chain[static_cast<std::size_t>(layer.rescale_limb())];
             count += 1;
             result.weight_bits += std::log2(prime) + std::log2(layer.rms) - 2 * std::log2(source.rms);
         }
         if (count > 0) result.weight_bits /= count;
         CompileOptions full;
-        if (plan_.parameters.insecure_for_tests) full.log_degree = plan_.parameters.log_degree;
-        full.insecure_for_tests = plan_.parameters.insecure_for_tests;
+        if (plan_.parameters().insecure_for_tests) full.log_degree = plan_.parameters().log_degree;
+        full.insecure_for_tests = plan_.parameters().insecure_for_tests;
         try {
             const ckks::Parameters parameters(parameter_choices(levels, layouts_.front().tiles, full).front());
             result.full_ring_degree = static_cast<int>(parameters.degree());
@@ -148,9 +149,32 @@ class Explainer {
         return channels * static_cast<int>(tensor::columns_to_compute(plan_, layouts_, map - 1).size());
     }
 
-    /// Limbs of one polynomial of a key: one for each digit, over all primes.
-    std::uint64_t key_limbs(int level) const {
-        return static_cast<std::uint64_t>(parameters_.digits(level) * (level + parameters_.special_limbs()));
+    std::vector<SegmentExplanation> segments(const std::vector<LayerExplanation>& layers) const {
+        std::vector<SegmentExplanation> result;
+        for (const plan::Segment& segment : plan_.segments) {
+            const ckks::Parameters parameters(segment.parameters);
+            SegmentExplanation of;
+            of.first_layer = layers[static_cast<std::size_t>(segment.first_layer)].name;
+            of.ring_degree = static_cast<int>(parameters.degree());
+            of.limbs = parameters.levels();
+            of.special_limbs = parameters.special_limbs();
+            of.digits = parameters.digits(parameters.levels());
+            of.log2_qp = parameters.log2_qp();
+            of.rotation_keys = static_cast<int>(segment.rotation_keys.size());
+            // limbs of one polynomial of a key: one for each digit, over all primes
+            const auto bytes = [&](int level, int degree) {
+                return static_cast<std::uint64_t>(parameters.digits(level) * (level + parameters.special_limbs())) *
+                       io::packed_bytes(static_cast<std::size_t>(degree));
+            };
+            if (!result.empty() && result.back().ring_degree > of.ring_degree)
+                of.key_bytes += bytes(of.limbs, result.back().ring_degree);
+            of.key_bytes += bytes(segment.relinearisation_level, of.ring_degree);
+            for (const plan::RotationKeyRequest& key : segment.rotation_keys)
+                of.key_bytes += bytes(key.level, of.ring_degree);
+            result.push_back(std::move(of));
+        }
+        for (std::size_t i = 0; i < layers.size(); ++i) result[plan_.segment_of(i)].seconds += layers[i].cost.seconds();
+        return result;
     }
 
     /// Distinct rotations of source columns, added up over the operands' channels.
@@ -203,12 +227,10 @@ class Explainer {
         for (const plan::Operand& operand : layer.operands)
             sources.push_back(layouts_[static_cast<std::size_t>(operand.source + 1)]);
         row.masks = static_cast<int>(tensor::make_geometry(layer, sources, output).masks.size());
-        row.output_bytes = static_cast<std::uint64_t>(row.ciphertexts_out) * ciphertext_bytes(layer.output_level());
+        row.output_bytes = std::uint64_t{8} * static_cast<std::uint64_t>(row.ciphertexts_out) *
+                               static_cast<std::uint64_t>(layer.output_level())
+                           << plan_.segments[plan_.reading_segment(index)].parameters.log_degree;
         return row;
-    }
-
-    std::uint64_t ciphertext_bytes(int limbs) const {
-        return std::uint64_t{8} * static_cast<std::uint64_t>(limbs) * degree_;
     }
 
     const plan::Plan& plan_;

@@ -40,6 +40,19 @@ struct MemberExplanation {
     std::uint64_t server_bytes = 0;  ///< residues in use at the worst moment of its layers
 };
 
+/// A ring, special primes and keys, and the layers that run with them.
+struct SegmentExplanation {
+    std::string first_layer;
+    int ring_degree = 0;
+    int limbs = 0;
+    int special_limbs = 0;
+    int digits = 0;
+    double log2_qp = 0;
+    int rotation_keys = 0;
+    std::uint64_t key_bytes = 0;  ///< on the wire, with the key that switches to this ring
+    double seconds = 0;           ///< predicted
+};
+
 /// What weights of fewer bits save, by primes of fewer bits.
 struct ModulusExplanation {
     double prime_bits = 0;     ///< mean over the primes that rescale
@@ -51,11 +64,11 @@ struct ModulusExplanation {
 
 struct Explanation {
     std::string model;
-    int ring_degree = 0;
+    int ring_degree = 0;  ///< this and what follows: of the first segment
     int limbs = 0;
     int special_limbs = 0;
     double log2_qp = 0;
-    int security_bits = 0;
+    int security_bits = 0;  ///< of all segments
     ModulusExplanation modulus;
     int images = 0;                               ///< a batch
     plan::Cell cell;                              ///< of the input's layout
@@ -64,7 +77,8 @@ struct Explanation {
     std::optional<plan::CyclicTwin> cyclic_twin;  ///< if any padding is zeros
     std::vector<LayerExplanation> layers;
     std::vector<MemberExplanation> members;  ///< in the order they run; one, unless the plan is an ensemble
-    int rotation_keys = 0;
+    std::vector<SegmentExplanation> segments;
+    int rotation_keys = 0;  ///< of all segments
     double seconds = 0;
     double seconds_per_image = 0;
     std::uint64_t server_bytes = 0;   ///< residues in use at the worst moment: keys, feature maps, working room

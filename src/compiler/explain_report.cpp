@@ -87,6 +87,34 @@ nlohmann::json padding_json(const Explanation& e) {
         {"times_the_seconds_per_image", seconds_per_image(*zeros) / seconds_per_image(twin.layout)}};
 }
 
+/// The rings and keys of a plan that has several.
+std::string segments_text(const Explanation& e) {
+    if (e.segments.size() < 2) return "";
+    std::string text =
+        fmt::format("\nsegments, each with its own keys:\n{:<24} {:>7} {:>7} {:>6} {:>8} {:>5} {:>8} {:>8}\n",
+                    "from layer", "N", "limbs", "digits", "log2(QP)", "keys", "keys MB", "seconds");
+    for (const SegmentExplanation& s : e.segments)
+        text += fmt::format("{:<24} {:>7} {:>7} {:>6} {:>8.1f} {:>5} {:>8.1f} {:>8.2f}\n", s.first_layer, s.ring_degree,
+                            fmt::format("{}+{}", s.limbs, s.special_limbs), s.digits, s.log2_qp, s.rotation_keys + 1,
+                            megabytes(s.key_bytes), s.seconds);
+    return text;
+}
+
+nlohmann::json segments_json(const Explanation& e) {
+    nlohmann::json result = nlohmann::json::array();
+    for (const SegmentExplanation& s : e.segments)
+        result.push_back({{"first_layer", s.first_layer},
+                          {"ring_degree", s.ring_degree},
+                          {"limbs", s.limbs},
+                          {"special_limbs", s.special_limbs},
+                          {"digits", s.digits},
+                          {"log2_qp", s.log2_qp},
+                          {"rotation_keys", s.rotation_keys},
+                          {"key_bytes", s.key_bytes},
+                          {"seconds", s.seconds}});
+    return result;
+}
+
 /// What weights of fewer bits than 30-bit primes leave have saved.
 std::string modulus_text(const Explanation& e) {
     constexpr double almost_full = 29.5;
@@ -145,7 +173,7 @@ std::string to_text(const Explanation& e) {
         e.seconds, 1e3 * e.seconds_per_image, megabytes(e.server_bytes), megabytes(e.key_bytes), e.rotation_keys,
         megabytes(e.request_bytes), megabytes(e.response_bytes), e.score_error_rms, e.score_error_max, e.headroom_layer,
         std::exp2(e.headroom_bits), e.headroom_bits);
-    return text + modulus_text(e) + members_text(e) + padding_text(e) + alternatives_text(e);
+    return text + segments_text(e) + modulus_text(e) + members_text(e) + padding_text(e) + alternatives_text(e);
 }
 
 std::string to_json(const Explanation& e) {
@@ -198,6 +226,7 @@ std::string to_json(const Explanation& e) {
                                     {"full_special_limbs", e.modulus.full_special_limbs},
                                     {"full_log2_qp", e.modulus.full_log2_qp}}},
                                   {"images", e.images},
+                                  {"segments", segments_json(e)},
                                   {"layers", layers},
                                   {"members", members},
                                   {"rotation_keys", e.rotation_keys},

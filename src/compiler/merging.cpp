@@ -99,12 +99,14 @@ bool padding_needs_masks(const plan::RealLayer& layer, const std::vector<int>& o
 
 }  // namespace
 
-Merging choose_merging(const plan::RealNetwork& network, plan::Cell cell, bool wanted, bool apart) {
+Merging choose_merging(const plan::RealNetwork& network, plan::Cell cell, bool wanted, bool apart,
+                       const std::vector<int>& shrinks) {
     const int pixels = network.input.height * network.input.width;
     // One image a tile: how many there are does not matter here.
     std::vector<Layout> layouts{
         {network.input.height, network.input.width, cell, 1, 1, std::max(1, pixels / cell.pixels())}};
     Merging merging;
+    merging.cell = cell;
     check_readers(network, -1, layouts.front());
     for (const auto& layer : network.layers) {
         const int index = static_cast<int>(merging.layers.size());
@@ -117,7 +119,8 @@ Merging choose_merging(const plan::RealNetwork& network, plan::Cell cell, bool w
             output = natural(source, operand.stride);
             if (wanted && layer.finish != plan::Finish::head && (!output || output->gap > source.gap)) {
                 const int densest = plan::densest_run(source, operand.stride);
-                const Layout dense = plan::merged(source, operand.stride, densest);
+                const int shrink = shrinks.empty() ? 0 : shrinks[static_cast<std::size_t>(index)];
+                const Layout dense = plan::merged(source, operand.stride, densest, source.tiles >> shrink);
                 if (!output || (dense != *output && readers_fit(network, index, dense))) {
                     run = densest;
                     output = dense;
@@ -128,11 +131,11 @@ Merging choose_merging(const plan::RealNetwork& network, plan::Cell cell, bool w
         for (std::size_t o = 0; o < layer.operands.size(); ++o) {
             const auto& operand = layer.operands[o];
             const Layout& source = layouts[static_cast<std::size_t>(operand.source + 1)];
-            if (run != 0 ? plan::merged(source, operand.stride, run) == *output
+            if (run != 0 ? plan::merged(source, operand.stride, run, output->tiles) == *output
                          : natural(source, operand.stride) == output)
                 continue;
             if (!wanted || operand.stride == 1 ||
-                plan::merged(source, operand.stride, output->cell.pixels()) != *output)
+                plan::merged(source, operand.stride, output->cell.pixels(), output->tiles) != *output)
                 throw Error(ErrorCode::unsupported,
                             fmt::format("{}: operands in layouts that cannot be brought together; use a run length of "
                                         "at least a row",
@@ -144,12 +147,14 @@ Merging choose_merging(const plan::RealNetwork& network, plan::Cell cell, bool w
         merging.masked.push_back(run != 0 || padding_needs_masks(layer, operand_runs, layouts, *output));
         check_readers(network, index, *output);
         layouts.push_back(*output);
+        merging.outputs.push_back(*output);
     }
     return merging;
 }
 
-void split_layers(plan::Plan& plan, const Merging& merging, const std::vector<std::vector<int>>& levels) {
+std::vector<int> split_layers(plan::Plan& plan, const Merging& merging, const std::vector<std::vector<int>>& levels) {
     std::vector<plan::Layer> layers;
+    std::vector<int> tiles;  // [new layer] of its output
     std::vector<int> moved;  // [old layer] its new index
     for (std::size_t i = 0; i < plan.layers.size(); ++i) {
         plan::Layer layer = std::move(plan.layers[i]);
@@ -172,6 +177,7 @@ void split_layers(plan::Plan& plan, const Merging& merging, const std::vector<st
                 operand = identity(merged, layer.out_channels, 1);
             }
             layers.push_back(std::move(part));
+            tiles.push_back(merging.outputs[i].tiles);
         }
         if (merging.apart[i]) {
             plan::Layer part = part_of(layer, ".sums", layer.level);
@@ -180,13 +186,18 @@ void split_layers(plan::Plan& plan, const Merging& merging, const std::vector<st
             part.width *= stride;
             part.operands = std::move(layer.operands);
             for (plan::Operand& operand : part.operands) operand.stride = 1;
+            const int source = part.operands.front().source;
+            tiles.push_back(source < 0 ? plan.input.height * plan.input.width / merging.cell.pixels()
+                                       : tiles[static_cast<std::size_t>(source)]);
             layer.operands = {identity(static_cast<int>(layers.size()), layer.out_channels, stride)};
             layers.push_back(std::move(part));
         }
         moved.push_back(static_cast<int>(layers.size()));
         layers.push_back(std::move(layer));
+        tiles.push_back(merging.outputs[i].tiles);
     }
     plan.layers = std::move(layers);
+    return tiles;
 }
 
 }  // namespace obscura::compiler

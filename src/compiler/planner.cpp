@@ -7,6 +7,7 @@
 #include <optional>
 
 #include "base/error.hpp"
+#include "compiler/segmentation.hpp"
 #include "io/residues.hpp"
 #include "plan/layout.hpp"
 #include "tensor/cost_model.hpp"
@@ -17,12 +18,18 @@ namespace {
 /// More keys than this are more trouble than they save.
 constexpr std::uint64_t most_key_bytes = 2'000'000'000;
 
-/// Layers, levels and keys of a plan without weights: enough to know what it will take.
-plan::Plan outline(const plan::RealNetwork& network, const Design& design) {
+/// Layers and levels of a plan without weights, and the tiles of their outputs.
+struct Skeleton {
     plan::Plan plan;
-    plan.parameters = design.parameters;
+    std::vector<int> tiles;
+};
+
+Skeleton skeleton(const plan::RealNetwork& network, const Design& design, const CompileOptions& options) {
+    Skeleton result;
+    plan::Plan& plan = result.plan;
     plan.cell = design.cell;
     plan.input = network.input;
+    plan.memory_bytes = tensor::residue_bytes(options.memory_bytes);
     for (std::size_t i = 0; i < network.layers.size(); ++i) {
         plan::Layer layer = plan::outline(network.layers[i]);
         layer.level = design.levels.layers[i];
@@ -30,22 +37,26 @@ plan::Plan outline(const plan::RealNetwork& network, const Design& design) {
         layer.masked = design.merging.masked[i];
         plan.layers.push_back(std::move(layer));
     }
-    split_layers(plan, design.merging, design.levels.operands);
-    for (const auto& layer : plan.layers)
-        if (layer.finish == plan::Finish::square)
-            plan.relinearisation_level = std::max(plan.relinearisation_level, layer.output_level());
-    plan.rotation_keys = plan::required_rotations(plan);
-    return plan;
+    result.tiles = split_layers(plan, design.merging, design.levels.operands);
+    return result;
 }
 
 std::uint64_t key_bytes(const plan::Plan& plan) {
-    const ckks::Parameters parameters(plan.parameters);
-    const auto bytes = [&](int level) {
-        return static_cast<std::uint64_t>(parameters.digits(level) * (level + parameters.special_limbs())) *
-               io::packed_bytes(parameters.degree());
-    };
-    std::uint64_t sum = bytes(plan.relinearisation_level);
-    for (const auto& key : plan.rotation_keys) sum += bytes(key.level);
+    std::uint64_t sum = 0;
+    int log_degree = plan.parameters().log_degree;
+    for (const plan::Segment& segment : plan.segments) {
+        const ckks::ParametersLiteral& of = segment.parameters;
+        const auto bytes = [&](int level, int degree) {
+            const auto digits = (static_cast<std::size_t>(level) + static_cast<std::size_t>(of.digit_limbs) - 1) /
+                                static_cast<std::size_t>(of.digit_limbs);
+            return digits * (static_cast<std::size_t>(level) + of.special.size()) *
+                   io::packed_bytes(std::size_t{1} << degree);
+        };
+        if (of.log_degree < log_degree) sum += bytes(static_cast<int>(of.chain.size()), log_degree);
+        log_degree = of.log_degree;
+        sum += bytes(segment.relinearisation_level, log_degree);
+        for (const auto& key : segment.rotation_keys) sum += bytes(key.level, log_degree);
+    }
     return sum;
 }
 
@@ -63,16 +74,47 @@ plan::Cell input_cell(const plan::RealNetwork& network, int pixels) {
     return plan::cell_of(pixels, input.width, wrap);
 }
 
-plan::Alternative weigh(const plan::RealNetwork& network, const Design& design, const CompileOptions& options) {
-    const plan::Plan plan = outline(network, design);
-    const auto memory = tensor::plan_memory(plan, tensor::residue_bytes(options.memory_bytes), options.rates.threads);
+plan::Alternative weigh(const plan::Plan& plan, const CompileOptions& options) {
+    const auto memory = tensor::plan_memory(plan, plan.memory_bytes, options.rates.threads);
     plan::Alternative result;
-    result.cell = design.cell;
+    result.cell = plan.cell;
     result.batch = plan.batch();
     result.memory_bytes = memory.peak() * tensor::limb_bytes(plan);
     result.key_bytes = key_bytes(plan);
     for (const auto& cost : tensor::layer_costs(plan, memory, options.rates)) result.seconds += cost.seconds();
     return result;
+}
+
+/// The rings of a design: each layer that merges tiles leaves as few as the ring may shrink to, which is as small as
+/// security allows. Sets design.merging and design.segments.
+void choose_rings(const plan::RealNetwork& network, bool apart, const std::vector<ckks::ParametersLiteral>& choices,
+                  const CompileOptions& options, Design& design) {
+    const int first_ring = choices.front().log_degree;
+    design.segments.resize(1);
+    design.segments.front().parameters.log_degree = first_ring;
+    std::vector<int> shrinks(network.layers.size(), 0);
+    for (std::size_t i = 0; i < network.layers.size(); ++i) {
+        if (design.merging.layers[i] == 0) continue;
+        for (int gap = design.merging.outputs[i].gap; gap > 1; gap /= 2) ++shrinks[i];
+        for (; shrinks[i] > 0; --shrinks[i]) {
+            Design attempt = design;
+            try {
+                attempt.merging = choose_merging(network, design.cell, true, apart, shrinks);
+            } catch (const Error& error) {  // other networks of an ensemble keep to the larger ring
+                if (error.code() != ErrorCode::unsupported) throw;
+                continue;
+            }
+            const Skeleton skeleton = compiler::skeleton(network, attempt, options);
+            auto segments = ring_segments(skeleton.plan, skeleton.tiles, first_ring);
+            if (!segments) continue;
+            const plan::Segment& last = segments->back();
+            const int limbs = limbs_from(skeleton.plan, static_cast<std::size_t>(last.first_layer));
+            if (!ring_suffices(choices.front(), limbs, last.parameters.log_degree)) continue;
+            attempt.segments = std::move(*segments);
+            design = std::move(attempt);
+            break;
+        }
+    }
 }
 
 /// A design and what it takes.
@@ -81,7 +123,7 @@ struct Weighed {
     plan::Alternative takes;
 };
 
-/// The fastest of the ways to merge and of the numbers of special primes.
+/// The faster of the ways to merge.
 Weighed best_for(const plan::RealNetwork& network, int run_length, const CompileOptions& options) {
     const plan::Cell cell = input_cell(network, run_length);
     const int tiles = network.input.height * network.input.width / cell.pixels();
@@ -91,11 +133,20 @@ Weighed best_for(const plan::RealNetwork& network, int run_length, const Compile
         design.cell = cell;
         design.merging = choose_merging(network, cell, options.merge_tiles, apart);
         design.levels = assign_levels(network, design.merging);
-        for (auto& parameters : parameter_choices(design.levels, tiles, options)) {
-            design.parameters = std::move(parameters);
-            const auto takes = weigh(network, design, options);
-            if (!best || takes.seconds < best->takes.seconds) best = Weighed{design, takes};
+        const auto choices = parameter_choices(design.levels, tiles, options);
+        choose_rings(network, apart, choices, options, design);
+        plan::Plan plan = skeleton(network, design, options).plan;
+        plan.segments = design.segments;
+        for (plan::Segment& segment : plan.segments) {
+            const int log_degree = segment.parameters.log_degree;
+            segment.parameters = choices.front();
+            segment.parameters.log_degree = log_degree;
         }
+        plan.segments = choose_segments(plan, choices, options);
+        fill_keys(plan);
+        design.segments = plan.segments;
+        const auto takes = weigh(plan, options);
+        if (!best || takes.seconds < best->takes.seconds) best = Weighed{design, takes};
         const auto& merging = design.merging.layers;
         if (std::all_of(merging.begin(), merging.end(), [](int run) { return run == 0; })) break;
     }
@@ -117,7 +168,7 @@ std::optional<plan::CyclicTwin> cyclic_twin(const plan::RealNetwork& network, in
     }
     if (!zeros) return std::nullopt;
     const Weighed best = best_for(twin, run_length, options);
-    const ckks::Parameters parameters(best.design.parameters);
+    const ckks::Parameters parameters(best.design.segments.front().parameters);
     return plan::CyclicTwin{parameters.log_degree(), parameters.levels(), parameters.log2_qp(), best.takes};
 }
 

@@ -15,7 +15,7 @@ struct Design {
     plan::Cell cell;
     Merging merging;
     Levels levels;
-    ckks::ParametersLiteral parameters;
+    std::vector<plan::Segment> segments;          ///< with parameters and keys
     std::vector<plan::Alternative> alternatives;  ///< every layout that can run the network, by increasing batch
     std::optional<plan::CyclicTwin> cyclic_twin;  ///< if any padding is zeros
 };
@@ -23,7 +23,7 @@ struct Design {
 /// The design that needs the least time for `options.batch` images, in as many groups as that takes, within
 /// `options.memory_bytes`; without a batch, the least time an image. With options.run_length, that one.
 /// Throws Error(resource) if none fits the memory, saying what the least is; what choose_merging, assign_levels and
-/// choose_parameters throw if no layout can run the network at all.
+/// parameter_choices throw if no layout can run the network at all.
 Design design(const plan::RealNetwork& network, const CompileOptions& options);
 
 }  // namespace obscura::compiler

@@ -46,7 +46,7 @@ class Quantiser {
           levels_(levels),
           options_(options),
           pool_(pool) {
-        plan_.parameters = parameters;
+        plan_.segments.front().parameters = parameters;
         plan_.input = network.input;
         const double scale = std::exp2(2 * options.log_scale);
         for (double& factor : plan_.input.factor) factor *= scale;
@@ -107,7 +107,7 @@ class Quantiser {
     void add_square(std::size_t index) {
         const RealLayer& real = network_.layers[index];
         plan::Layer layer = start(index);
-        const double prime = plan_.parameters.chain[static_cast<std::size_t>(layer.rescale_limb())];
+        const double prime = plan_.parameters().chain[static_cast<std::size_t>(layer.rescale_limb())];
         const double log_scale =
             last_square(index) ? std::min(options_.log_scale, options_.last_log_scale) : options_.log_scale;
         const auto channels = static_cast<std::size_t>(real.out_channels);
@@ -247,7 +247,7 @@ class Quantiser {
             room = std::min(room, largest_factor(real, o));
         // One factor for all classes, small enough for the sums over pixels to fit the last primes.
         double modulus = 1;
-        for (int i = 0; i < layer.output_level(); ++i) modulus *= plan_.parameters.chain[static_cast<std::size_t>(i)];
+        for (int i = 0; i < layer.output_level(); ++i) modulus *= plan_.parameters().chain[static_cast<std::size_t>(i)];
         const double score = *std::max_element(statistics_.largest_score.begin(), statistics_.largest_score.end());
         const double fits = modulus / 2 / std::exp2(options_.head_headroom_bits) / std::max(score, 1e-9);
         const double least = least_head_weight / std::sqrt(static_cast<double>(real.operands.size()));

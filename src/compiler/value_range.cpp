@@ -37,7 +37,7 @@ double limit_bits(const plan::Plan& plan, const plan::Layer& layer) {
     if (layer.finish == plan::Finish::none) return std::numeric_limits<double>::infinity();
     double modulus_bits = 0;
     for (int i = 0; i < layer.output_level(); ++i)
-        modulus_bits += std::log2(plan.parameters.chain[static_cast<std::size_t>(i)]);
+        modulus_bits += std::log2(plan.parameters().chain[static_cast<std::size_t>(i)]);
     return layer.finish == plan::Finish::head ? modulus_bits - 1 : (modulus_bits - 1) / 2;
 }
 

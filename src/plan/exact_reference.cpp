@@ -63,7 +63,7 @@ ExactTrace evaluate_exactly(const Plan& plan, const std::vector<std::int64_t>& i
     for (const Layer& layer : plan.layers) {
         Tensor output{layer.height, layer.width, sums(layer, tensors)};
         if (layer.finish == Finish::square) {
-            const Wide prime = plan.parameters.chain[static_cast<std::size_t>(layer.rescale_limb())];
+            const Wide prime = plan.parameters().chain[static_cast<std::size_t>(layer.rescale_limb())];
             const std::vector<Wide> added = constants(layer);
             for (std::size_t i = 0; i < output.values.size(); ++i)
                 output.values[i] = rounded_quotient(output.values[i], prime) + added[i];

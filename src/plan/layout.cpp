@@ -78,18 +78,20 @@ Layout strided(const Layout& source, int stride) {
     return output;
 }
 
-Layout merged(const Layout& source, int stride, int run) {
+Layout merged(const Layout& source, int stride, int run, int tiles) {
     Layout output = source;
+    if (tiles != 0) output.tiles = tiles;
     output.height /= stride;
     output.width /= stride;
     const int pixels = output.pixels();
     if (source.height % stride != 0 || source.width % stride != 0 || !power_of_two(run) || pixels % run != 0 ||
-        !power_of_two(pixels / run) || pixels / run > source.tiles || (run > output.width && run % output.width != 0))
+        !power_of_two(pixels / run) || output.tiles > source.tiles || pixels / run > output.tiles ||
+        (run > output.width && run % output.width != 0))
         throw Error(ErrorCode::unsupported,
                     fmt::format("merging {}x{} pixels of stride {} into runs of {} pixels in {} tiles", source.height,
-                                source.width, stride, run, source.tiles));
+                                source.width, stride, run, output.tiles));
     output.cell = cell_of(run, output.width);
-    output.gap = source.tiles / (pixels / run);
+    output.gap = output.tiles / (pixels / run);
     return output;
 }
 
@@ -184,7 +186,7 @@ bool needs_masks(const Layer& layer, const std::vector<Layout>& sources, const L
 
 std::vector<Layout> layouts(const Plan& plan) {
     const auto& input = plan.input;
-    std::vector<Layout> result{input_layout(input.height, input.width, plan.cell, plan.parameters.log_degree)};
+    std::vector<Layout> result{input_layout(input.height, input.width, plan.cell, plan.parameters().log_degree)};
     for (std::size_t i = 0; i < plan.layers.size(); ++i) {
         const Layer& layer = plan.layers[i];
         const auto fail = [&](const std::string& what) {
@@ -192,6 +194,9 @@ std::vector<Layout> layouts(const Plan& plan) {
         };
         if (layer.operands.empty()) fail("no operand");
         Layout output;
+        const int shrink = plan.segments[plan.segment_of(i)].parameters.log_degree -
+                           plan.segments[plan.reading_segment(i)].parameters.log_degree;
+        if (shrink < 0) fail("its output goes to a larger ring");
         for (const Operand& operand : layer.operands) {
             if (operand.source < -1 || operand.source >= static_cast<int>(i))
                 fail(fmt::format("reads layer {}, which is not an earlier one", operand.source));
@@ -199,8 +204,11 @@ std::vector<Layout> layouts(const Plan& plan) {
             if (!fits(source, operand.padding, operand.taps, operand.stride))
                 fail(fmt::format("padding that wraps by {} rows in cells of {}x{} pixels", operand.padding.wrap,
                                  source.cell.height, source.cell.width));
+            const int tiles = source.tiles >> shrink;
+            if (tiles == 0)
+                fail(fmt::format("{} tiles do not fit a ring of 2^{} times fewer slots", source.tiles, shrink));
             const Layout here = layer.merged_run == 0 ? strided(source, operand.stride)
-                                                      : merged(source, operand.stride, layer.merged_run);
+                                                      : merged(source, operand.stride, layer.merged_run, tiles);
             if (layer.merged_run != 0 && source != result[static_cast<std::size_t>(layer.operands[0].source + 1)])
                 fail("merges sources of different layouts");
             if (&operand != layer.operands.data() && here != output)
@@ -222,23 +230,32 @@ std::vector<int> head_steps(const Layout& layout) {
     return steps;
 }
 
-std::vector<RotationKeyRequest> required_rotations(const Plan& plan) {
+std::vector<RotationKeyRequest> layer_rotations(const Plan& plan, const std::vector<Layout>& layouts,
+                                                std::size_t index) {
+    const Layer& layer = plan.layers[index];
+    const Layout& output = layouts[index + 1];
+    std::vector<RotationKeyRequest> result;
+    const auto need = [&](int step, int level) {
+        if (step != 0) result.push_back({step, level});
+    };
+    for (const Operand& operand : layer.operands) {
+        const Layout& source = layouts[static_cast<std::size_t>(operand.source + 1)];
+        for (int column = 0; column < output.columns(); ++column)
+            for (const Read& read : reads(source, output, operand, column))
+                need(read.from.tile_shift * source.batch, layer.level);
+    }
+    if (layer.finish == Finish::head)
+        for (const int step : head_steps(output)) need(step, layer.output_level());
+    return result;
+}
+
+std::vector<RotationKeyRequest> required_rotations(const Plan& plan, std::size_t segment) {
     const std::vector<Layout> all = layouts(plan);
     std::map<int, int> level_of_step;
-    const auto need = [&](int step, int level) {
-        if (step != 0) level_of_step[step] = std::max(level_of_step[step], level);
-    };
     for (std::size_t i = 0; i < plan.layers.size(); ++i) {
-        const Layer& layer = plan.layers[i];
-        const Layout& output = all[i + 1];
-        for (const Operand& operand : layer.operands) {
-            const Layout& source = all[static_cast<std::size_t>(operand.source + 1)];
-            for (int column = 0; column < output.columns(); ++column)
-                for (const Read& read : reads(source, output, operand, column))
-                    need(read.from.tile_shift * source.batch, layer.level);
-        }
-        if (layer.finish == Finish::head)
-            for (const int step : head_steps(output)) need(step, layer.output_level());
+        if (plan.segment_of(i) != segment) continue;
+        for (const auto& [step, level] : layer_rotations(plan, all, i))
+            level_of_step[step] = std::max(level_of_step[step], level);
     }
     std::vector<RotationKeyRequest> result;
     for (const auto& [step, level] : level_of_step) result.push_back({step, level});

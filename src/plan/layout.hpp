@@ -22,7 +22,7 @@ struct Layout {
     Cell cell;      ///< pixels a tile holds, one a ciphertext column
     int gap = 1;    ///< distance of two consecutive tiles of the image, in tiles
     int batch = 0;  ///< images side by side in a tile, in slots; the same for every layout of a plan
-    int tiles = 0;  ///< tiles a ciphertext: slots / batch; the same for every layout of a plan
+    int tiles = 0;  ///< tiles a ciphertext: slots / batch; the same for every layout of a ring
 
     int pixels() const { return height * width; }
     int columns() const { return cell.pixels(); }
@@ -57,8 +57,9 @@ Layout input_layout(int height, int width, Cell cell, int log_degree);
 Layout strided(const Layout& source, int stride);
 
 /// The layout after a layer that merges tiles into runs of `run` pixels in raster order, which must divide the output's
-/// pixels and leave a power of two of tiles, no more than there are. Throws Error(unsupported) otherwise.
-Layout merged(const Layout& source, int stride, int run);
+/// pixels and leave a power of two of tiles, no more than the `tiles` of a ciphertext in the ring that reads it (0: as
+/// many as the source has). Throws Error(unsupported) otherwise.
+Layout merged(const Layout& source, int stride, int run, int tiles = 0);
 
 /// The run length that leaves no tile idle after a stride, or has a tile a pixel.
 int densest_run(const Layout& source, int stride);
@@ -74,7 +75,7 @@ struct SourcePosition {
 /// does not merge has one phase a column, a merging one several, each with its own mask.
 struct Phase {
     SourcePosition centre;
-    std::vector<bool> tiles;  ///< [tiles] those that take this phase; idle tiles go with the tile before them
+    std::vector<bool> tiles;  ///< [tiles of the source] those that take it; idle tiles go with the tile before them
 };
 
 /// Phases of an output column, by increasing first tile. `output` is strided(source, stride) or merged(...).
@@ -115,7 +116,11 @@ std::vector<Layout> layouts(const Plan& plan);
 /// over all valid tiles. Empty if there is one tile.
 std::vector<int> head_steps(const Layout& layout);
 
-/// Every rotation that executing the plan takes, with the highest level it happens at, by increasing step.
-std::vector<RotationKeyRequest> required_rotations(const Plan& plan);
+/// Every rotation that a layer takes; a step may come more than once. `layouts`: the plan's.
+std::vector<RotationKeyRequest> layer_rotations(const Plan& plan, const std::vector<Layout>& layouts,
+                                                std::size_t layer);
+
+/// Every rotation that a segment of the plan takes, with the highest level it happens at, by increasing step.
+std::vector<RotationKeyRequest> required_rotations(const Plan& plan, std::size_t segment);
 
 }  // namespace obscura::plan

@@ -35,12 +35,19 @@ double fresh_noise(int log_degree) {
     return 3.2 * std::sqrt(2 * std::ldexp(1.0, log_degree));
 }
 
+double layer_noise(const Plan& plan, std::size_t layer) {
+    return rescale_noise(plan.segments[plan.reading_segment(layer)].parameters.log_degree);
+}
+
 LayerHook noise_hook(const Plan& plan, std::uint64_t seed) {
-    const auto scale = static_cast<float>(rescale_noise(plan.parameters.log_degree)) / byte_sum_deviation;
-    std::vector<bool> rescaled;
-    for (const Layer& layer : plan.layers) rescaled.push_back(layer.finish == Finish::square);
-    return [scale, seed, rescaled](int image, int /*worker*/, int layer, std::span<float> z) {
-        if (!rescaled[static_cast<std::size_t>(layer)]) return;
+    std::vector<float> scales;  // [layer]
+    for (std::size_t i = 0; i < plan.layers.size(); ++i)
+        scales.push_back(plan.layers[i].finish == Finish::square
+                             ? static_cast<float>(layer_noise(plan, i)) / byte_sum_deviation
+                             : 0);
+    return [scales, seed](int image, int /*worker*/, int layer, std::span<float> z) {
+        const float scale = scales[static_cast<std::size_t>(layer)];
+        if (scale == 0) return;
         std::uint64_t state = seed;
         state = next_random(state) ^ static_cast<std::uint64_t>(image);
         state = next_random(state) ^ static_cast<std::uint64_t>(layer);

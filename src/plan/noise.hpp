@@ -20,6 +20,9 @@ namespace obscura::plan {
 /// rms error of a slot integer caused by one rescaling.
 double rescale_noise(int log_degree);
 
+/// rms error of the integers z of a layer. One whose output goes to a smaller ring rescales there.
+double layer_noise(const Plan& plan, std::size_t layer);
+
 /// rms error of a freshly encrypted slot integer (error polynomial with sigma = 3.2).
 double fresh_noise(int log_degree);
 

@@ -95,24 +95,79 @@ void check_masks(const Layer& layer, const std::vector<Layout>& all, const Layou
                          wanted ? "demand" : "do not need"));
 }
 
-void check_keys(const Plan& plan) {
-    for (const RotationKeyRequest& need : required_rotations(plan)) {
+void check_keys(const Plan& plan, std::size_t index) {
+    const Segment& segment = plan.segments[index];
+    for (const RotationKeyRequest& need : required_rotations(plan, index)) {
         const auto covers = [&](const RotationKeyRequest& key) {
             return key.step == need.step && key.level >= need.level;
         };
-        if (std::none_of(plan.rotation_keys.begin(), plan.rotation_keys.end(), covers))
+        if (std::none_of(segment.rotation_keys.begin(), segment.rotation_keys.end(), covers))
             fail(fmt::format("no key for the rotation by {} at {} limbs", need.step, need.level));
     }
+    const auto limbs = segment.parameters.chain.size();
     std::vector<int> steps;
-    for (const RotationKeyRequest& key : plan.rotation_keys) {
-        if (key.step < 1 || key.step >= 1 << plan.parameters.log_degree)
+    for (const RotationKeyRequest& key : segment.rotation_keys) {
+        if (key.step < 1 || key.step >= 1 << segment.parameters.log_degree)
             fail(fmt::format("rotation by {} slots", key.step));
-        if (key.level < 1 || key.level > static_cast<int>(plan.parameters.chain.size()))
-            fail(fmt::format("rotation key at {} of {} limbs", key.level, plan.parameters.chain.size()));
+        if (key.level < 1 || key.level > static_cast<int>(limbs))
+            fail(fmt::format("rotation key at {} of {} limbs", key.level, limbs));
         steps.push_back(key.step);
     }
     std::sort(steps.begin(), steps.end());
     if (std::adjacent_find(steps.begin(), steps.end()) != steps.end()) fail("two keys for one rotation");
+    if (const int square = highest_square(plan, index);
+        segment.relinearisation_level < square || segment.relinearisation_level > static_cast<int>(limbs))
+        fail(fmt::format("relinearisation key for {} limbs, squares need {} of {}", segment.relinearisation_level,
+                         square, limbs));
+}
+
+/// Each segment's own parameters, and how it follows from the one before.
+void check_segments(const Plan& plan) {
+    if (plan.segments.empty() || plan.segments.size() > std::max<std::size_t>(1, plan.layers.size()))
+        fail(fmt::format("{} segments of {} layers", plan.segments.size(), plan.layers.size()));
+    for (std::size_t i = 0; i < plan.segments.size(); ++i) {
+        const Segment& segment = plan.segments[i];
+        const int before = i == 0 ? -1 : plan.segments[i - 1].first_layer;
+        if ((i == 0 && segment.first_layer != 0) || segment.first_layer <= before ||
+            segment.first_layer >= static_cast<int>(plan.layers.size()))
+            fail(fmt::format("segment {} begins with layer {} of {}", i, segment.first_layer, plan.layers.size()));
+        if (i > 0 && segment.parameters.log_degree > plan.segments[i - 1].parameters.log_degree)
+            fail(fmt::format("segment {}: N = 2^{} after 2^{}", i, segment.parameters.log_degree,
+                             plan.segments[i - 1].parameters.log_degree));
+        const ckks::Parameters parameters(segment.parameters);
+        if (i == 0) continue;
+        const auto& upper = plan.segments[i - 1].parameters;
+        const auto& lower = segment.parameters;
+        if (lower.chain.size() > upper.chain.size() ||
+            !std::equal(lower.chain.begin(), lower.chain.end(), upper.chain.begin()))
+            fail(fmt::format("segment {}: its chain is not the lower part of the one before", i));
+        for (const auto prime : lower.special)
+            if ((prime - 1) % (std::uint64_t{4} << upper.log_degree) != 0)
+                fail(fmt::format("segment {}: special prime {} does not fit the ring before", i, prime));
+        if (lower.insecure_for_tests != upper.insecure_for_tests)
+            fail(fmt::format("segment {}: insecure, or not, unlike the one before", i));
+    }
+}
+
+/// A feature map is prepared for the keys of one segment, which has to hold all layers that read it, and limbs enough.
+void check_readers(const Plan& plan, std::size_t index, int level, const std::string& where) {
+    const int map = static_cast<int>(index) - 1;
+    const std::size_t own = map < 0 ? 0 : plan.segment_of(index - 1);
+    const std::size_t reading = map < 0 ? 0 : plan.reading_segment(index - 1);
+    for (std::size_t i = 0; i < plan.layers.size(); ++i)
+        for (const Operand& operand : plan.layers[i].operands)
+            if (operand.source == map && plan.segment_of(i) != reading)
+                fail(fmt::format("{} is read in segments {} and {}", where, reading, plan.segment_of(i)));
+    if (reading == own) return;
+    const bool rescales_there = plan.switches_ring(index - 1) && plan.layers[index - 1].finish == Finish::square;
+    if (const int limbs = level + (rescales_there ? 1 : 0);
+        limbs > static_cast<int>(plan.segments[reading].parameters.chain.size()))
+        fail(fmt::format("{} has {} limbs, segment {} only {}", where, limbs, reading,
+                         plan.segments[reading].parameters.chain.size()));
+    if (!plan.switches_ring(index - 1)) return;
+    if (plan.layers[index - 1].merged_run == 0) fail(where + " goes to a smaller ring, but does not merge its tiles");
+    if (plan.segments[reading - 1].parameters.log_degree != plan.segments[own].parameters.log_degree)
+        fail(where + " passes over a ring");
 }
 
 }  // namespace
@@ -127,8 +182,33 @@ bool is_identity(const Layer& layer) {
     return true;
 }
 
+std::size_t Plan::segment_of(std::size_t layer) const {
+    std::size_t index = 0;
+    while (index + 1 < segments.size() && segments[index + 1].first_layer <= static_cast<int>(layer)) ++index;
+    return index;
+}
+
+std::size_t Plan::reading_segment(std::size_t layer) const {
+    for (std::size_t i = layer + 1; i < layers.size(); ++i)
+        for (const Operand& operand : layers[i].operands)
+            if (operand.source == static_cast<int>(layer)) return segment_of(i);
+    return segment_of(layer);
+}
+
+bool Plan::switches_ring(std::size_t layer) const {
+    return segments[reading_segment(layer)].parameters.log_degree < segments[segment_of(layer)].parameters.log_degree;
+}
+
+int highest_square(const Plan& plan, std::size_t segment) {
+    int level = 0;
+    for (std::size_t i = 0; i < plan.layers.size(); ++i)
+        if (plan.layers[i].finish == Finish::square && plan.reading_segment(i) == segment)
+            level = std::max(level, plan.layers[i].output_level());
+    return level;
+}
+
 int Plan::batch() const {
-    return input_layout(input.height, input.width, cell, parameters.log_degree).batch;
+    return input_layout(input.height, input.width, cell, parameters().log_degree).batch;
 }
 
 std::string Plan::digest() const {
@@ -150,7 +230,6 @@ std::string Plan::digest() const {
 }
 
 void validate(const Plan& plan) {
-    const ckks::Parameters parameters(plan.parameters);
     const InputEncoding& input = plan.input;
     if (input.channels < 1 || input.channels > limits::channels || input.height < 1 || input.height > limits::size ||
         input.width < 1 || input.width > limits::size)
@@ -159,9 +238,10 @@ void validate(const Plan& plan) {
     check_scales(input.factor, static_cast<std::size_t>(input.channels), "factor of the input");
     if (plan.layers.empty() || plan.layers.size() > static_cast<std::size_t>(limits::layers))
         fail(fmt::format("{} layers", plan.layers.size()));
+    check_segments(plan);
 
-    std::vector<int> output_levels{parameters.levels()};
-    int highest_square = 0;
+    std::vector<int> output_levels{static_cast<int>(plan.parameters().chain.size())};
+    check_readers(plan, 0, output_levels.front(), "the input");
     const std::vector<Layout> all = layouts(plan);  // throws if sources, strides and shapes disagree
     for (std::size_t i = 0; i < plan.layers.size(); ++i) {
         const Layer& layer = plan.layers[i];
@@ -171,8 +251,10 @@ void validate(const Plan& plan) {
         if (layer.out_channels < 1 || layer.out_channels > limits::channels)
             fail(fmt::format("{}: {} channels", where, layer.out_channels));
         const auto channels = static_cast<std::size_t>(layer.out_channels);
-        if (layer.output_level() < 1 || layer.level > parameters.levels())
-            fail(fmt::format("{}: level {} of {}", where, layer.level, parameters.levels()));
+        const auto limbs = plan.segments[plan.segment_of(i)].parameters.chain.size();
+        if (layer.output_level() < 1 || layer.level > static_cast<int>(limbs))
+            fail(fmt::format("{}: level {} of {}", where, layer.level, limbs));
+        check_readers(plan, i + 1, layer.output_level(), where);
         if (layer.finish == Finish::head && layer.merged_run != 0) fail(where + ": a head does not merge tiles");
         check_operands(plan, i, output_levels, where);
         check_borders(layer, where);
@@ -183,15 +265,11 @@ void validate(const Plan& plan) {
             check_scales(layer.output_scale, channels, where + ": output scale");
         }
         output_levels.push_back(layer.output_level());
-        if (layer.finish == Finish::square) highest_square = std::max(highest_square, layer.output_level());
     }
-    if (plan.relinearisation_level < highest_square || plan.relinearisation_level > parameters.levels())
-        fail(fmt::format("relinearisation key for {} limbs, squares need {} of {}", plan.relinearisation_level,
-                         highest_square, parameters.levels()));
     const auto classes = static_cast<std::size_t>(plan.layers.back().out_channels);
     if (!plan.class_names.empty() && plan.class_names.size() != classes)
         fail(fmt::format("{} class names for {} scores", plan.class_names.size(), classes));
-    check_keys(plan);
+    for (std::size_t i = 0; i < plan.segments.size(); ++i) check_keys(plan, i);
 }
 
 }  // namespace obscura::plan

@@ -113,14 +113,26 @@ struct CyclicTwin {
     bool operator==(const CyclicTwin&) const = default;
 };
 
-struct Plan {
-    std::string model;  ///< the network's name
+/// Consecutive layers that run in one ring, with one set of special primes and keys.
+///
+/// As the modulus shrinks, fewer special primes and a smaller ring are enough for the same security. A layer whose
+/// output is read in a smaller ring merges its tiles into the first slots, leaves the others empty, and then switches
+/// the ciphertexts to the secret of that ring (ckks/ring_switch.hpp). If it squares, it rescales only there: switching
+/// adds errors as large as a key switch's, which would be seen in z.
+struct Segment {
+    int first_layer = 0;
+    /// The chain is the lower part of the first segment's, as many primes as the segment's operands have limbs.
     ckks::ParametersLiteral parameters;
+    int relinearisation_level = 0;  ///< highest number of limbs a square is relinearised at; 0: there is none
+    std::vector<RotationKeyRequest> rotation_keys;
+};
+
+struct Plan {
+    std::string model;                                        ///< the network's name
+    std::vector<Segment> segments = std::vector<Segment>(1);  ///< at least one; rings never grow
     Cell cell;  ///< of the input layout: tiles T = H*W / pixels of a cell, images a ciphertext B = N/T
     InputEncoding input;
-    std::vector<Layer> layers;      ///< in execution order; the last is the head
-    int relinearisation_level = 0;  ///< highest number of limbs a square is relinearised at
-    std::vector<RotationKeyRequest> rotation_keys;
+    std::vector<Layer> layers;                   ///< in execution order; the last is the head
     std::vector<std::string> class_names;        ///< empty, or one per score
     std::uint64_t memory_bytes = 4'936'000'000;  ///< residues that the server is to keep within
     std::vector<Alternative> alternatives;       ///< what the layout was chosen from, if it was
@@ -129,14 +141,27 @@ struct Plan {
     double predicted_score_error_rms = 0;  ///< of the class scores against the plain integer network, by simulation
     double predicted_score_error_max = 0;  ///< largest one in that simulation
 
+    /// Of the first segment, and so of the encrypted input; its chain holds the primes of all.
+    const ckks::ParametersLiteral& parameters() const { return segments.front().parameters; }
+    /// Index of the segment that a layer runs in.
+    std::size_t segment_of(std::size_t layer) const;
+    /// Index of the segment whose layers read a layer's output, its own if it is the head.
+    std::size_t reading_segment(std::size_t layer) const;
+    /// Does the output of a layer go to a smaller ring?
+    bool switches_ring(std::size_t layer) const;
+
     /// Images one ciphertext batch holds: N / T.
     int batch() const;
     /// SHA-256 over everything above, lower-case hex: ties keys, requests and results to the plan.
     std::string digest() const;
 };
 
+/// The most limbs that a segment squares and relinearises at, where it reads squares; else 0.
+int highest_square(const Plan& plan, std::size_t segment);
+
 /// Checks everything that execution relies on: shapes, sources earlier than use, levels that fall by one where the
-/// finish says so, weights whose sums fit the 32-bit accumulators, known layouts, keys that cover every rotation.
+/// finish says so, weights whose sums fit the 32-bit accumulators, known layouts, keys that cover every rotation, maps
+/// that are read in one segment only.
 /// Throws Error(format) naming the layer and the numbers.
 void validate(const Plan& plan);
 

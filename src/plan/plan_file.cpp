@@ -14,7 +14,7 @@ namespace obscura::plan {
 namespace {
 
 io::Digest parameters_digest(const Plan& plan) {
-    const std::string digest = ckks::Parameters(plan.parameters).digest();
+    const std::string digest = ckks::Parameters(plan.parameters()).digest();
     io::Digest result{};
     std::copy_n(digest.begin(), std::min(digest.size(), result.size()), result.begin());
     return result;
@@ -34,7 +34,7 @@ void save_plan(const Plan& plan, const std::string& path) {
     const std::string description = describe(plan);
     io::FileHeader header;
     header.kind = io::FileKind::plan;
-    header.insecure = plan.parameters.insecure_for_tests;
+    header.insecure = plan.parameters().insecure_for_tests;
     header.parameters = parameters_digest(plan);
     header.payload_bytes = 4 + description.size() + weight_bytes(plan);
     io::FileWriter out(path, header);
@@ -70,7 +70,7 @@ Plan load_plan(const std::string& path) {
                     std::bit_cast<std::int16_t>(static_cast<std::uint16_t>(buffer[2 * i] | (buffer[2 * i + 1] << 8)));
         }
     in.finish();
-    if (in.header().insecure != plan.parameters.insecure_for_tests)
+    if (in.header().insecure != plan.parameters().insecure_for_tests)
         in.fail("the header and the parameters disagree on whether the parameters are insecure");
     validate(plan);
     if (in.header().parameters != parameters_digest(plan)) in.fail("the parameters do not match the header's digest");

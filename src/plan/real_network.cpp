@@ -21,7 +21,7 @@ RealNetwork real_network(const Plan& plan) {
         RealLayer real{layer.name,  layer.finish, layer.out_channels, layer.height,
                        layer.width, {},           layer.bias,         layer.borders};
         const double rescale = layer.finish == Finish::square
-                                   ? plan.parameters.chain[static_cast<std::size_t>(layer.rescale_limb())]
+                                   ? plan.parameters().chain[static_cast<std::size_t>(layer.rescale_limb())]
                                    : 1.0;
         for (const Operand& operand : layer.operands) {
             RealOperand copy{operand.source, operand.channels, operand.stride, operand.taps, {}, operand.padding};

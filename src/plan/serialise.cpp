@@ -66,6 +66,22 @@ json to_json(const std::optional<CyclicTwin>& twin) {
             {"layout", to_json(twin->layout)}};
 }
 
+json to_json(const Segment& segment) {
+    json keys = json::array();
+    for (const RotationKeyRequest& key : segment.rotation_keys)
+        keys.push_back({{"step", key.step}, {"level", key.level}});
+    const auto& parameters = segment.parameters;
+    return {{"first_layer", segment.first_layer},
+            {"parameters",
+             {{"log_degree", parameters.log_degree},
+              {"chain", parameters.chain},
+              {"special", parameters.special},
+              {"digit_limbs", parameters.digit_limbs},
+              {"insecure_for_tests", parameters.insecure_for_tests}}},
+            {"relinearisation_level", segment.relinearisation_level},
+            {"rotation_keys", keys}};
+}
+
 /// Every size is bounded here, so that products of sizes fit 64 bits and nothing large is allocated on a file's word.
 /// The type is checked because get<> would turn a fraction into something else.
 int whole(const json& value, const char* what, int low, int high) {
@@ -142,15 +158,31 @@ Alternative alternative_from(const json& value) {
             value.at("key_bytes").get<std::uint64_t>()};
 }
 
+Segment segment_from(const json& value) {
+    Segment segment;
+    segment.first_layer = bounded(value, "first_layer", 0, limits::layers);
+    const json& parameters = value.at("parameters");
+    segment.parameters.log_degree = bounded(parameters, "log_degree", 1, limits::log_degree);
+    segment.parameters.chain = primes(parameters, "chain");
+    segment.parameters.special = primes(parameters, "special");
+    segment.parameters.digit_limbs = bounded(parameters, "digit_limbs", 1, limits::limbs);
+    segment.parameters.insecure_for_tests = parameters.at("insecure_for_tests").get<bool>();
+    segment.relinearisation_level = bounded(value, "relinearisation_level", 0, limits::limbs);
+    for (const json& key : value.at("rotation_keys"))
+        segment.rotation_keys.push_back(
+            {bounded(key, "step", 1, (1 << limits::log_degree) - 1), bounded(key, "level", 1, limits::limbs)});
+    return segment;
+}
+
 Plan plan_from(const json& value) {
     Plan plan;
     plan.model = value.at("model").get<std::string>();
-    const json& parameters = value.at("parameters");
-    plan.parameters.log_degree = bounded(parameters, "log_degree", 1, limits::log_degree);
-    plan.parameters.chain = primes(parameters, "chain");
-    plan.parameters.special = primes(parameters, "special");
-    plan.parameters.digit_limbs = bounded(parameters, "digit_limbs", 1, limits::limbs);
-    plan.parameters.insecure_for_tests = parameters.at("insecure_for_tests").get<bool>();
+    const json& segments = value.at("segments");
+    if (segments.empty() || segments.size() > static_cast<std::size_t>(limits::layers))
+        throw Error(ErrorCode::format,
+                    fmt::format("plan: {} segments, must be 1..{}", segments.size(), limits::layers));
+    plan.segments.clear();
+    for (const json& segment : segments) plan.segments.push_back(segment_from(segment));
     plan.cell = cell_from(value.at("cell"));
     const json& input = value.at("input");
     plan.input.channels = bounded(input, "channels", 1, limits::channels);
@@ -161,10 +193,6 @@ Plan plan_from(const json& value) {
     for (const json& layer : value.at("layers")) plan.layers.push_back(layer_from(layer));
     if (plan.layers.size() > static_cast<std::size_t>(limits::layers))
         throw Error(ErrorCode::format, fmt::format("plan: {} layers, at most {}", plan.layers.size(), limits::layers));
-    plan.relinearisation_level = bounded(value, "relinearisation_level", 0, limits::limbs);
-    for (const json& key : value.at("rotation_keys"))
-        plan.rotation_keys.push_back(
-            {bounded(key, "step", 1, (1 << limits::log_degree) - 1), bounded(key, "level", 1, limits::limbs)});
     plan.class_names = value.at("class_names").get<std::vector<std::string>>();
     plan.memory_bytes = value.at("memory_bytes").get<std::uint64_t>();
     const json& alternatives = value.at("alternatives");
@@ -186,18 +214,12 @@ Plan plan_from(const json& value) {
 std::string describe(const Plan& plan) {
     json layers = json::array();
     for (const Layer& layer : plan.layers) layers.push_back(to_json(layer));
-    json keys = json::array();
-    for (const RotationKeyRequest& key : plan.rotation_keys) keys.push_back({{"step", key.step}, {"level", key.level}});
+    json segments = json::array();
+    for (const Segment& segment : plan.segments) segments.push_back(to_json(segment));
     json alternatives = json::array();
     for (const Alternative& a : plan.alternatives) alternatives.push_back(to_json(a));
-    const auto& parameters = plan.parameters;
     const json value = {{"model", plan.model},
-                        {"parameters",
-                         {{"log_degree", parameters.log_degree},
-                          {"chain", parameters.chain},
-                          {"special", parameters.special},
-                          {"digit_limbs", parameters.digit_limbs},
-                          {"insecure_for_tests", parameters.insecure_for_tests}}},
+                        {"segments", segments},
                         {"cell", to_json(plan.cell)},
                         {"input",
                          {{"channels", plan.input.channels},
@@ -206,8 +228,6 @@ std::string describe(const Plan& plan) {
                           {"mean", plan.input.mean},
                           {"factor", plan.input.factor}}},
                         {"layers", layers},
-                        {"relinearisation_level", plan.relinearisation_level},
-                        {"rotation_keys", keys},
                         {"class_names", plan.class_names},
                         {"memory_bytes", plan.memory_bytes},
                         {"alternatives", alternatives},

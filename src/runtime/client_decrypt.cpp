@@ -9,6 +9,7 @@
 #include "runtime/client.hpp"
 #include "runtime/request.hpp"
 #include "runtime/response.hpp"
+#include "runtime/segment_contexts.hpp"
 
 namespace obscura::runtime {
 namespace {
@@ -48,20 +49,21 @@ int Scores::best(int image) const {
 }
 
 Scores decrypt(const plan::Plan& plan, const std::string& secret_path, const ResponsePaths& paths, Progress& progress) {
-    const ckks::Context context{ckks::Parameters(plan.parameters)};
-    const auto secret = ckks::load_secret_key(context, digest_bytes(plan), secret_path);
-    const ckks::SecretTransforms transforms(context, secret, 2);
-    const ckks::Encoder encoder(plan.parameters.log_degree);
+    const ckks::Context first{ckks::Parameters(plan.parameters())};
+    const ckks::Context context{ckks::Parameters(plan.segments.back().parameters)};  // of the scores
+    const auto secrets = ckks::load_secret_keys(log_degrees(plan), first, digest_bytes(plan), secret_path);
+    const ckks::SecretTransforms transforms(context, secrets.back(), 2);
+    const ckks::Encoder encoder(context.parameters().log_degree());
     ckks::LimbPool limbs(context.degree());
     const auto cancelled = [&] { return progress.cancelled(); };
     ResponseReader response(plan, context, paths.response, cancelled);
     std::optional<RequestReader> request;
-    if (paths.request) request.emplace(plan, context, *paths.request, cancelled);
+    if (paths.request) request.emplace(plan, first, *paths.request, cancelled);
     Scores result{0, plan.layers.back().out_channels, {}};
     while (response.next()) {
         const GroupTag& tag = response.tag();
         if (progress.cancelled()) throw Error(ErrorCode::cancelled, "interrupted");
-        if (tag.key_id != secret.id())
+        if (tag.key_id != secrets.front().id())
             throw Error(ErrorCode::format, response.name() + " was made with another key than " + secret_path);
         progress.update(tag.group, tag.groups, "decrypting");
         if (request) check_stream(*request, response);

@@ -11,6 +11,7 @@
 #include "io/output_stream.hpp"
 #include "runtime/client.hpp"
 #include "runtime/group.hpp"
+#include "runtime/segment_contexts.hpp"
 
 namespace obscura::runtime {
 namespace {
@@ -25,7 +26,7 @@ class GroupEncryptor {
           images_(images),
           layout_(input_layout(plan)),
           transforms_(context, secret, input_level(plan)),
-          encoder_(plan.parameters.log_degree),
+          encoder_(plan.parameters().log_degree),
           threads_(threads),
           limbs_(context.degree()) {
         for (int i = 0; i < threads_.size(); ++i) results_.push_back(ring::make_poly(limbs_, input_level(plan)));
@@ -110,8 +111,9 @@ void check_images(const plan::Plan& plan, const io::Images& images) {
 RequestSize encrypt(const plan::Plan& plan, const std::string& secret_path, const io::Images& images,
                     const std::string& request_path, int threads, Progress& progress) {
     check_images(plan, images);
-    const ckks::Context context{ckks::Parameters(plan.parameters)};
-    const auto secret = ckks::load_secret_key(context, digest_bytes(plan), secret_path);
+    const ckks::Context context{ckks::Parameters(plan.parameters())};
+    const auto secrets = ckks::load_secret_keys(log_degrees(plan), context, digest_bytes(plan), secret_path);
+    const ckks::SecretKey& secret = secrets.front();
     const std::uint32_t groups = groups_for(images.count, plan.batch());
     io::OutputStream out(request_path, io::OutputMode::discard, [&] { return progress.cancelled(); });
     out.reserve(groups * (io::container_frame_bytes + request_payload_bytes(plan, context)));

@@ -8,8 +8,8 @@
 
 namespace obscura::runtime {
 
-std::vector<ckks::Ciphertext> execute(const plan::Plan& plan, const ckks::Context& context,
-                                      const ckks::EvaluationKeys& keys, tensor::FeatureMap&& input,
+std::vector<ckks::Ciphertext> execute(const plan::Plan& plan, const SegmentContexts& contexts,
+                                      std::span<const ckks::EvaluationKeys> keys, tensor::FeatureMap&& input,
                                       ckks::LimbPool& pool, ThreadPool& threads, const tensor::MemoryPlan& memory,
                                       Progress& progress, std::vector<LayerReport>& reports) {
     const auto layouts = plan::layouts(plan);
@@ -22,7 +22,13 @@ std::vector<ckks::Ciphertext> execute(const plan::Plan& plan, const ckks::Contex
     for (std::size_t i = 0; i < plan.layers.size(); ++i) {
         const auto& layer = plan.layers[i];
         const auto start = std::chrono::steady_clock::now();
-        tensor::LinearEngine engine(context, keys, pool, threads);
+        const std::size_t segment = plan.segment_of(i), reading = plan.reading_segment(i);
+        tensor::LinearTarget target{contexts[reading]};
+        if (plan.switches_ring(i)) {
+            target.bridge = contexts.bridge(reading);
+            target.keys = &keys[contexts.section_of(reading) - 1];
+        }
+        tensor::LinearEngine engine(contexts[segment], keys[contexts.section_of(segment)], target, pool, threads);
         std::vector<tensor::LinearSource> sources;
         for (const auto& operand : layer.operands) {
             auto& map = maps[static_cast<std::size_t>(operand.source + 1)];

@@ -22,18 +22,12 @@ std::string digest_bytes(const plan::Plan& plan) {
     return bytes;
 }
 
-ckks::EvaluationKeyRequest evaluation_key_request(const plan::Plan& plan) {
-    ckks::EvaluationKeyRequest request{plan.relinearisation_level, {}};
-    for (const auto& key : plan.rotation_keys) request.rotations.emplace_back(key.step, key.level);
-    return request;
-}
-
 int input_level(const plan::Plan& plan) {
     return plan.layers.front().level;
 }
 
 plan::Layout input_layout(const plan::Plan& plan) {
-    return plan::input_layout(plan.input.height, plan.input.width, plan.cell, plan.parameters.log_degree);
+    return plan::input_layout(plan.input.height, plan.input.width, plan.cell, plan.parameters().log_degree);
 }
 
 std::uint64_t request_payload_bytes(const plan::Plan& plan, const ckks::Context& context) {

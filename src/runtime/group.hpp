@@ -18,8 +18,6 @@ namespace obscura::runtime {
 /// The plan's digest as the 32 bytes that file headers carry.
 std::string digest_bytes(const plan::Plan& plan);
 
-ckks::EvaluationKeyRequest evaluation_key_request(const plan::Plan& plan);
-
 /// Limbs a fresh ciphertext has: the level of the first layer.
 int input_level(const plan::Plan& plan);
 

@@ -44,11 +44,12 @@ plan::Plan made_up_plan(int log_degree) {
     plan::Plan plan;
     plan.model = "measurement";
     const auto primes = ring::ntt_primes(log_degree, limbs + special);
-    plan.parameters.log_degree = log_degree;
-    plan.parameters.special.assign(primes.begin(), primes.begin() + special);
-    plan.parameters.chain.assign(primes.begin() + special, primes.end());
-    plan.parameters.digit_limbs = special;
-    plan.parameters.insecure_for_tests = true;  // there is no secret
+    auto& parameters = plan.segments.front().parameters;
+    parameters.log_degree = log_degree;
+    parameters.special.assign(primes.begin(), primes.begin() + special);
+    parameters.chain.assign(primes.begin() + special, primes.end());
+    parameters.digit_limbs = special;
+    parameters.insecure_for_tests = true;  // there is no secret
     plan.cell = {1, side};
     plan.input = {input_channels, side, side, std::vector<double>(input_channels, 0.0),
                   std::vector<double>(input_channels, 1.0)};
@@ -67,8 +68,8 @@ plan::Plan made_up_plan(int log_degree) {
         channels = c.channels;
         plan.layers.push_back(std::move(layer));
     }
-    plan.relinearisation_level = limbs - 1;
-    plan.rotation_keys = plan::required_rotations(plan);
+    plan.segments.front().relinearisation_level = limbs - 1;
+    plan.segments.front().rotation_keys = plan::required_rotations(plan, 0);
     plan::validate(plan);
     return plan;
 }
@@ -106,10 +107,11 @@ std::vector<tensor::LinearTimes> least_times(const std::vector<std::vector<Layer
 
 tensor::MachineRates measure_rates(const MeasurementOptions& options, Progress& progress) {
     const plan::Plan plan = made_up_plan(options.log_degree);
-    const ckks::Context context{ckks::Parameters(plan.parameters)};
+    const SegmentContexts contexts(plan);
+    const ckks::Context& context = contexts.input();
     ThreadPool threads(options.threads);
     ckks::LimbPool pool(context.degree());
-    const auto keys = ckks::meaningless_keys(context, evaluation_key_request(plan), pool);
+    const ckks::EvaluationKeys keys = ckks::meaningless_keys(context, contexts.key_sections().front().request, pool);
     const auto memory = tensor::plan_memory(plan, memory_bytes, threads.size());
     pool.reserve(memory.peak(), threads);
     std::vector<std::vector<LayerReport>> rounds(static_cast<std::size_t>(options.rounds));
@@ -125,7 +127,7 @@ tensor::MachineRates measure_rates(const MeasurementOptions& options, Progress& 
                 context, ckks::meaningless_ciphertext(context, limbs, static_cast<std::uint64_t>(i), pool));
         });
         RoundProgress part(progress, round, options.rounds);
-        execute(plan, context, keys, std::move(input), pool, threads, memory, part,
+        execute(plan, contexts, {&keys, 1}, std::move(input), pool, threads, memory, part,
                 rounds[static_cast<std::size_t>(round)]);
     }
     return tensor::fit_rates(tensor::layer_work(plan, memory), least_times(rounds), options.log_degree, threads.size());

@@ -56,19 +56,19 @@ void add(std::vector<LayerReport>& sums, const std::vector<LayerReport>& group) 
 /// One run of the server: what is made once, and the loop over the groups.
 class Server {
   public:
-    Server(const plan::Plan& plan, const ckks::Context& context, const std::string& evaluation_path,
+    Server(const plan::Plan& plan, const SegmentContexts& contexts, const std::string& evaluation_path,
            const InferenceOptions& options, Progress& progress)
         : plan_(plan),
-          context_(context),
+          contexts_(contexts),
           evaluation_path_(evaluation_path),
           progress_(progress),
           threads_(options.threads),
-          pool_(context.degree()),
+          pool_(contexts.input().degree()),
           memory_(options.memory_bytes ? tensor::plan_process_memory(plan, *options.memory_bytes, threads_.size())
                                        : tensor::plan_memory(plan, plan.memory_bytes, threads_.size())) {
         progress.update(0, 1, "reading keys");
-        keys_ = ckks::load_evaluation_keys(context, evaluation_key_request(plan), digest_bytes(plan), evaluation_path,
-                                           pool_, threads_);
+        keys_ =
+            ckks::load_evaluation_keys(contexts.key_sections(), digest_bytes(plan), evaluation_path, pool_, threads_);
         progress.update(0, 1, "waiting for the request");
     }
 
@@ -81,21 +81,21 @@ class Server {
     void evaluate(RequestReader& request, ResponseWriter& response);
 
     const plan::Plan& plan_;
-    const ckks::Context& context_;
+    const SegmentContexts& contexts_;
     const std::string& evaluation_path_;
     Progress& progress_;
     Clock::time_point load_start_ = Clock::now();
     ThreadPool threads_;
     ckks::LimbPool pool_;
     tensor::MemoryPlan memory_;
-    ckks::EvaluationKeys keys_;
+    std::vector<ckks::EvaluationKeys> keys_;  ///< [section]
     InferenceReport report_;
 };
 
 void Server::run(RequestReader& request, ResponseWriter& response) {
     while (request.next()) {
         const GroupTag& tag = request.tag();
-        if (tag.key_id != keys_.key_id)
+        if (tag.key_id != keys_.front().key_id)
             throw Error(ErrorCode::format, fmt::format("{} and {} were made with different secret keys", request.name(),
                                                        evaluation_path_));
         if (progress_.cancelled()) throw Error(ErrorCode::cancelled, "interrupted");
@@ -129,7 +129,7 @@ void Server::evaluate(RequestReader& request, ResponseWriter& response) {
     const auto start = Clock::now();
     std::vector<LayerReport> layers;
     const auto scores =
-        execute(plan_, context_, keys_, std::move(group.input), pool_, threads_, memory_, progress, layers);
+        execute(plan_, contexts_, keys_, std::move(group.input), pool_, threads_, memory_, progress, layers);
     report_.seconds += seconds_since(start);
     load_start_ = Clock::now();
     response.append({tag, group.checksum}, scores);
@@ -137,7 +137,7 @@ void Server::evaluate(RequestReader& request, ResponseWriter& response) {
 }
 
 InferenceReport Server::report() {
-    report_.kernels = context_.kernels().name;
+    report_.kernels = contexts_.input().kernels().name;
     report_.predicted_limb_bytes = memory_.peak() * pool_.limb_bytes();
     report_.peak_limb_bytes = pool_.peak_bytes();
     rusage usage{};
@@ -151,10 +151,10 @@ InferenceReport Server::report() {
 InferenceReport infer(const plan::Plan& plan, const std::string& evaluation_path, const std::string& request_path,
                       const std::string& response_path, const InferenceOptions& options, Progress& progress) {
     const io::Cancelled cancelled = [&] { return progress.cancelled(); };
-    const ckks::Context context{ckks::Parameters(plan.parameters)};
-    ResponseWriter response(plan, context, response_path, options.restart, cancelled);
-    Server server(plan, context, evaluation_path, options, progress);
-    RequestReader request(plan, context, request_path, cancelled);
+    const SegmentContexts contexts(plan);
+    ResponseWriter response(plan, contexts.output(), response_path, options.restart, cancelled);
+    Server server(plan, contexts, evaluation_path, options, progress);
+    RequestReader request(plan, contexts.input(), request_path, cancelled);
     try {
         server.run(request, response);
     } catch (const Error& error) {

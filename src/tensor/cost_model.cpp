@@ -9,11 +9,7 @@ namespace {
 
 class Counter {
   public:
-    explicit Counter(const plan::Plan& plan)
-        : plan_(plan),
-          layouts_(plan::layouts(plan)),
-          special_(static_cast<double>(plan.parameters.special.size())),
-          degree_(std::ldexp(1.0, plan.parameters.log_degree)) {
+    explicit Counter(const plan::Plan& plan) : plan_(plan), layouts_(plan::layouts(plan)) {
         for (std::size_t i = 0; i < layouts_.size(); ++i) {
             const bool squared = i > 0 && plan.layers[i - 1].finish == plan::Finish::square;
             ready_.emplace_back(static_cast<std::size_t>(layouts_[i].columns()), !squared);
@@ -22,6 +18,7 @@ class Counter {
 
     LayerWork layer(std::size_t index, const LinearOptions& options) {
         const plan::Layer& layer = plan_.layers[index];
+        enter(plan_.segment_of(index));
         const plan::Layout& output = layouts_[index + 1];
         std::vector<plan::Layout> sources;
         for (const auto& operand : layer.operands)
@@ -47,7 +44,7 @@ class Counter {
             }
         }
         const double outputs = (head ? 1.0 : static_cast<double>(wanted.size())) * layer.out_channels;
-        work.finish = 2 * outputs * limbs;
+        work.finish = outputs * (2 * limbs + ring_switch(index));
         if (head)
             work.finish +=
                 outputs * static_cast<double>(plan::head_steps(output).size()) * (digits(layer.level) + 3) * limbs;
@@ -55,7 +52,21 @@ class Counter {
     }
 
   private:
-    double digits(int level) const { return std::ceil(level / static_cast<double>(plan_.parameters.digit_limbs)); }
+    void enter(std::size_t segment) {
+        const auto& parameters = plan_.segments[segment].parameters;
+        special_ = static_cast<double>(parameters.special.size());
+        digit_limbs_ = parameters.digit_limbs;
+        degree_ = std::ldexp(1.0, parameters.log_degree);
+    }
+    double digits(int level) const { return std::ceil(level / static_cast<double>(digit_limbs_)); }
+    /// Transforms of one ciphertext's switch to the ring that reads a layer, in the layer's own.
+    double ring_switch(std::size_t index) const {
+        if (!plan_.switches_ring(index)) return 0;
+        const auto& parameters = plan_.segments[plan_.reading_segment(index)].parameters;
+        const int level = plan_.layers[index].output_level();
+        const double limbs = level + static_cast<double>(parameters.special.size());
+        return (std::ceil(level / static_cast<double>(parameters.digit_limbs)) + 3) * limbs;
+    }
 
     void add_column(const plan::Layer& layer, const SourceColumn& column, const std::set<int>& shifts,
                     LayerWork& work) {
@@ -77,7 +88,8 @@ class Counter {
 
     const plan::Plan& plan_;
     const std::vector<plan::Layout> layouts_;
-    const double special_, degree_;
+    double special_ = 0, degree_ = 0;  ///< of the layer's segment
+    int digit_limbs_ = 1;
     std::vector<std::vector<bool>> ready_;  ///< [map][column]
 };
 
@@ -95,10 +107,10 @@ std::vector<LayerWork> layer_work(const plan::Plan& plan, const MemoryPlan& memo
 }
 
 std::vector<LayerCost> layer_costs(const plan::Plan& plan, const MemoryPlan& memory, const MachineRates& rates) {
-    const double size = transform_size(plan.parameters.log_degree);
-    const double transform = rates.transform_seconds * size / rates.threads;
     std::vector<LayerCost> costs;
     for (const LayerWork& work : layer_work(plan, memory)) {
+        const double size = transform_size(plan.segments[plan.segment_of(costs.size())].parameters.log_degree);
+        const double transform = rates.transform_seconds * size / rates.threads;
         LinearTimes times;
         times.relinearise = work.relinearise * rates.square_seconds * size / rates.threads;
         times.rotate = work.rotate * transform;

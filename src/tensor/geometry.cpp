@@ -16,9 +16,12 @@ bool any(const Tiles& tiles) {
 /// The phases of one output column of a masked layer, found by their tiles.
 class Phases {
   public:
-    Phases(OutputColumn& column, std::vector<Tiles>& masks) : column_(column), masks_(masks) {}
+    /// `tiles` of the sources: those beyond the output's, which goes to a smaller ring then, stay empty.
+    Phases(OutputColumn& column, std::vector<Tiles>& masks, int tiles)
+        : column_(column), masks_(masks), tiles_(static_cast<std::size_t>(tiles)) {}
 
-    int of(const Tiles& tiles) {
+    int of(Tiles tiles) {
+        tiles.resize(tiles_, false);
         const auto found = std::find(masks_.begin(), masks_.end(), tiles);
         const int mask = static_cast<int>(found - masks_.begin());
         if (found == masks_.end()) masks_.push_back(tiles);
@@ -33,6 +36,7 @@ class Phases {
   private:
     OutputColumn& column_;
     std::vector<Tiles>& masks_;
+    std::size_t tiles_;
 };
 
 }  // namespace
@@ -53,7 +57,7 @@ Geometry make_geometry(const plan::Layer& layer, const std::vector<plan::Layout>
     for (int d = 0; d < output.columns(); ++d) {
         auto& terms = geometry.terms[static_cast<std::size_t>(d)];
         auto& column = geometry.output_columns[static_cast<std::size_t>(d)];
-        Phases phases(column, geometry.masks);
+        Phases phases(column, geometry.masks, sources.front().tiles);
         if (!layer.masked) column.phases.resize(1);
         for (std::size_t o = 0; o < layer.operands.size(); ++o)
             for (const auto& read : plan::reads(sources[o], output, layer.operands[o], d)) {

@@ -4,6 +4,7 @@
 #include <cassert>
 #include <chrono>
 
+#include "ckks/ring_switch.hpp"
 #include "tensor/linear_block.hpp"
 
 namespace obscura::tensor {
@@ -21,10 +22,10 @@ class Stopwatch {
     std::chrono::steady_clock::time_point start_;
 };
 
-std::vector<int> division_sources(const ckks::Context& context, const plan::Layer& layer) {
+std::vector<int> division_sources(const ckks::Context& context, int level, int dropped) {
     std::vector<int> limbs;
     for (int k = 0; k < context.special_limbs(); ++k) limbs.push_back(context.levels() + k);
-    for (int t = layer.level - 1; t >= layer.output_level(); --t) limbs.push_back(t);
+    for (int t = level - 1; t >= level - dropped; --t) limbs.push_back(t);
     return limbs;
 }
 
@@ -39,9 +40,9 @@ std::vector<std::vector<int>> in_groups(int begin, int end, int size) {
 
 }  // namespace
 
-LinearEngine::LinearEngine(const ckks::Context& context, const ckks::EvaluationKeys& keys, ckks::LimbPool& pool,
-                           ThreadPool& threads)
-    : context_(context), keys_(keys), pool_(pool), threads_(threads) {
+LinearEngine::LinearEngine(const ckks::Context& context, const ckks::EvaluationKeys& keys, const LinearTarget& target,
+                           ckks::LimbPool& pool, ThreadPool& threads)
+    : context_(context), keys_(keys), target_(target), pool_(pool), threads_(threads) {
     for (int i = 0; i < threads.size(); ++i) scratch_.push_back(std::make_unique<ckks::SwitchScratch>(context, pool));
 }
 
@@ -49,7 +50,9 @@ FeatureMap LinearEngine::run(const plan::Layer& layer, std::vector<LinearSource>
                              std::span<const int> wanted, const LinearOptions& options,
                              const std::function<void(double fraction)>& progress) {
     const bool head = layer.finish == plan::Finish::head;
-    const int columns = output.columns(), result_level = layer.output_level();
+    const bool rescales_there = target_.bridge != nullptr && layer.finish == plan::Finish::square;
+    const int dropped = layer.dropped() - (rescales_there ? 1 : 0);
+    const int columns = output.columns(), result_level = layer.level - dropped;
     std::vector<plan::Layout> source_layouts;
     for (const auto& source : sources) source_layouts.push_back(source.map->layout);
     const Geometry geometry = make_geometry(layer, source_layouts, output);
@@ -68,7 +71,7 @@ FeatureMap LinearEngine::run(const plan::Layer& layer, std::vector<LinearSource>
         result.pending.resize(count);
 
     const int group_limbs = std::clamp(options.group_limbs, 1, ckks::SwitchScratch::group);
-    const auto division = division_sources(context_, layer);
+    const auto division = division_sources(context_, layer.level, dropped);
     std::vector<std::array<ckks::Poly, 2>> head_sums;
     const auto size = static_cast<std::size_t>(std::max(1, options.block_columns));
     for (std::size_t first = 0; first < wanted.size(); first += size) {
@@ -76,7 +79,7 @@ FeatureMap LinearEngine::run(const plan::Layer& layer, std::vector<LinearSource>
         const std::size_t last = std::min(wanted.size(), first + size);
         Block block(layer, sources, geometry, weights, masks);
         block.level = layer.level;
-        block.dropped = layer.dropped();
+        block.dropped = dropped;
         block.sum_columns = head;
         block.continues = head && first > 0;
         block.merges = layer.masked && !head && layer.borders.empty() && plan::is_identity(layer);
@@ -131,17 +134,20 @@ FeatureMap LinearEngine::run(const plan::Layer& layer, std::vector<LinearSource>
         if (!finished) {
             head_sums = std::move(block.sums);
         } else {
-            for (std::size_t i = 0; i < block.sums.size(); ++i) {
-                auto& sum = block.sums[i];
+            std::vector<ckks::Ciphertext> outputs;
+            for (auto& sum : block.sums) {
                 for (auto& part : sum) part.limbs.resize(static_cast<std::size_t>(result_level));
+                outputs.push_back({std::move(sum[0]), std::move(sum[1])});
+            }
+            if (target_.bridge != nullptr) switch_rings(layer, outputs, block);
+            for (std::size_t i = 0; i < outputs.size(); ++i) {
                 const auto channels = static_cast<std::size_t>(layer.out_channels);
                 const auto at =
                     head ? i : static_cast<std::size_t>(block.outputs[i / channels]) * channels + i % channels;
-                ckks::Ciphertext ct{std::move(sum[0]), std::move(sum[1])};
                 if (layer.finish == plan::Finish::none)
-                    result.ready[at] = ckks::make_operand(context_, std::move(ct));
+                    result.ready[at] = ckks::make_operand(target_.context, std::move(outputs[i]));
                 else
-                    result.pending[at] = std::move(ct);
+                    result.pending[at] = std::move(outputs[i]);
             }
         }
         // columns that no later block of this layer reads, and no later layer either, free their memory
@@ -197,7 +203,7 @@ void LinearEngine::raise_digits(Block& block, const std::vector<int>& targets) {
         column.raised.clear();
         column.has_c0.clear();
         for (const int t : targets) {
-            column.raised.emplace_back(pool_, rows, block.part_log);
+            column.raised.emplace_back(pool_, context_.degree(), rows, block.part_log);
             column.has_c0.push_back(block.operand(column, 0).extended0[static_cast<std::size_t>(t)] != nullptr);
         }
         for (int channel = 0; channel < channels; channel += together) tasks.push_back({&column, channel});
@@ -271,11 +277,35 @@ void LinearEngine::divide(Block& block, const std::vector<int>& targets) {
             const std::size_t output = at / 2, part = at % 2;
             const auto channels = static_cast<std::size_t>(block.out_channels());
             const int column = block.outputs[output / channels];
-            const auto bias = part == 0 ? block.bias(column, output % channels) : 0;
+            // a switch to a smaller ring adds up parts of the slots, so the bias comes after it
+            const bool now = part == 0 && target_.bridge == nullptr;
+            const auto bias = now ? block.bias(column, output % channels) : 0;
             items.push_back({&block.sums[output][part], block.smalls[output][part].get(), bias,
                              limbs.data() + (at - first) * targets.size()});
         }
         ckks::mod_down_targets(context_, items, block.level, block.dropped, targets);
+    });
+}
+
+void LinearEngine::switch_rings(const plan::Layer& layer, std::vector<ckks::Ciphertext>& outputs, const Block& block) {
+    const Stopwatch watch(times_.finish);
+    std::vector<std::unique_ptr<ckks::SwitchScratch>> scratch;
+    for (int i = 0; i < threads_.size(); ++i)
+        scratch.push_back(std::make_unique<ckks::SwitchScratch>(*target_.bridge, pool_));
+    const auto channels = static_cast<std::size_t>(layer.out_channels);
+    threads_.parallel_for(static_cast<std::int64_t>(outputs.size()), [&](std::int64_t i, int worker) {
+        const auto at = static_cast<std::size_t>(i);
+        auto& output = outputs[at];
+        output = ckks::switch_ring(*target_.bridge, *target_.keys, target_.context.parameters().log_degree(),
+                                   std::move(output), pool_, *scratch[static_cast<std::size_t>(worker)]);
+        if (layer.finish != plan::Finish::square) return;
+        output = ckks::rescale(target_.context, output, pool_);
+        const auto bias = block.bias(block.outputs[at / channels], at % channels);
+        for (int t = 0; t < output.level(); ++t) {
+            const u32 q = context_.prime(t), shift = ring::reduce_signed(bias, q);
+            u32* x = output.c0[static_cast<std::size_t>(t)];
+            for (std::size_t n = 0; n < target_.context.degree(); ++n) x[n] = ring::add_mod(x[n], shift, q);
+        }
     });
 }
 

@@ -45,10 +45,18 @@ struct LinearOptions {
                             ///< at most SwitchScratch::group
 };
 
+/// What a layer's output is prepared for: the segment that reads it.
+struct LinearTarget {
+    const ckks::Context& context;
+    const ckks::Context* bridge = nullptr;       ///< of ckks::ring_switch_parameters; null: the ring stays the same
+    const ckks::EvaluationKeys* keys = nullptr;  ///< of the switch
+};
+
 class LinearEngine {
   public:
-    LinearEngine(const ckks::Context& context, const ckks::EvaluationKeys& keys, ckks::LimbPool& pool,
-                 ThreadPool& threads);
+    /// `keys` of the layer's own segment. All must outlive the engine.
+    LinearEngine(const ckks::Context& context, const ckks::EvaluationKeys& keys, const LinearTarget& target,
+                 ckks::LimbPool& pool, ThreadPool& threads);
 
     /// Runs the layer for the `wanted` columns of its output (all of a head's); the result has Layer::output_level
     /// limbs. Finish::square: it is pending. Finish::none: ready. Finish::head: pending, one column of out_channels
@@ -79,10 +87,12 @@ class LinearEngine {
                     std::size_t begin, PieceScratch& scratch);
     void divide_sources(Block& block);
     void divide(Block& block, const std::vector<int>& targets);
+    void switch_rings(const plan::Layer& layer, std::vector<ckks::Ciphertext>& outputs, const Block& block);
     void sum_tiles(std::vector<ckks::Ciphertext>& scores, const plan::Layout& layout);
 
     const ckks::Context& context_;
     const ckks::EvaluationKeys& keys_;
+    LinearTarget target_;
     ckks::LimbPool& pool_;
     ThreadPool& threads_;
     std::vector<std::unique_ptr<ckks::SwitchScratch>> scratch_;

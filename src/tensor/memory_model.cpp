@@ -25,11 +25,15 @@ struct Simulation {
     std::uint64_t fixed = 0;
     std::vector<MapSize> maps;
 
-    std::uint64_t special() const { return plan.parameters.special.size(); }
-    std::uint64_t digits(int level) const {
-        return (static_cast<std::uint64_t>(level) + static_cast<unsigned>(plan.parameters.digit_limbs) - 1) /
-               static_cast<unsigned>(plan.parameters.digit_limbs);
+    std::uint64_t special(std::size_t segment) const { return plan.segments[segment].parameters.special.size(); }
+    std::uint64_t digits(int level, std::size_t segment) const {
+        const auto size = static_cast<unsigned>(plan.segments[segment].parameters.digit_limbs);
+        return (static_cast<std::uint64_t>(level) + size - 1) / size;
     }
+    /// Evaluation keys of all segments.
+    std::uint64_t keys() const;
+    /// Room of threads that switch keys.
+    std::uint64_t scratch(std::size_t segment, int threads) const;
     std::uint64_t in_maps() const {
         std::uint64_t sum = fixed;
         for (const auto& map : maps)
@@ -40,11 +44,37 @@ struct Simulation {
     std::uint64_t run_layer(std::size_t i, const std::vector<plan::Layout>& layouts, const LinearOptions& options);
 };
 
+std::uint64_t Simulation::keys() const {
+    std::uint64_t sum = 0;
+    for (std::size_t i = 0; i < plan.segments.size(); ++i) {
+        const auto& segment = plan.segments[i];
+        const auto key = [&](int level) {
+            return 2 * digits(level, i) * (static_cast<std::uint64_t>(level) + special(i));
+        };
+        if (i > 0 && segment.parameters.log_degree < plan.segments[i - 1].parameters.log_degree)
+            sum += key(static_cast<int>(segment.parameters.chain.size()));
+        if (segment.relinearisation_level != 0) sum += key(segment.relinearisation_level);
+        for (const auto& rotation : segment.rotation_keys) sum += key(rotation.level);
+    }
+    return sum;
+}
+
+std::uint64_t Simulation::scratch(std::size_t segment, int threads) const {
+    const auto levels = plan.segments[segment].parameters.chain.size();
+    return static_cast<std::uint64_t>(threads) *
+           (2 * levels +
+            digits(static_cast<int>(levels), segment) * ckks::SwitchScratch::group * ckks::SwitchScratch::together +
+            special(segment) + 3);
+}
+
 std::uint64_t Simulation::run_layer(std::size_t i, const std::vector<plan::Layout>& layouts,
                                     const LinearOptions& options) {
     const auto& layer = plan.layers[i];
     const auto& output = layouts[i + 1];
     const bool head = layer.finish == plan::Finish::head;
+    const std::size_t segment = plan.segment_of(i);
+    const std::uint64_t special = this->special(segment);
+    const int smaller = plan.parameters().log_degree - plan.segments[segment].parameters.log_degree;
     const auto level = static_cast<std::uint64_t>(layer.level),
                result_level = static_cast<std::uint64_t>(layer.output_level());
     std::vector<plan::Layout> sources;
@@ -54,7 +84,7 @@ std::uint64_t Simulation::run_layer(std::size_t i, const std::vector<plan::Layou
         for (std::size_t c = 0; c < map.column_limbs.size(); ++c)
             if (map.is_ready[c] && map.column_limbs[c] > 0) {
                 const auto most =
-                    static_cast<std::uint64_t>(map.channels) * (2 * level + (operand.source < 0 ? 0 : special()));
+                    static_cast<std::uint64_t>(map.channels) * (2 * level + (operand.source < 0 ? 0 : special));
                 map.column_limbs[c] = std::min(map.column_limbs[c], most);
             }
     }
@@ -82,15 +112,16 @@ std::uint64_t Simulation::run_layer(std::size_t i, const std::vector<plan::Layou
             const auto c = static_cast<std::size_t>(column.second);
             if (!map.is_ready[c]) {
                 map.is_ready[c] = true;
-                map.column_limbs[c] += static_cast<std::uint64_t>(map.channels) * special();
+                map.column_limbs[c] += static_cast<std::uint64_t>(map.channels) * special;
             }
             const bool rotated = shifts.size() > 1 || *shifts.begin() != 0;
-            raised += static_cast<std::uint64_t>(map.channels) * (1 + (rotated ? digits(layer.level) : 1)) *
-                      static_cast<unsigned>(options.group_limbs);
+            const auto rows =
+                static_cast<std::uint64_t>(map.channels) * (1 + (rotated ? digits(layer.level, segment) : 1));
+            raised += (((rows - 1) >> smaller) + 1) * static_cast<unsigned>(options.group_limbs);
         }
         const auto block_outputs = head ? outputs : block.size() * outputs;
-        const auto sums = 2 * block_outputs * (level + special() + 1);
-        const auto masks = geometry.masks.size() * (level + special());
+        const auto sums = 2 * block_outputs * (level + special + 1);
+        const auto masks = geometry.masks.size() * (level + special);
         peak = std::max(peak, in_maps() + raised + sums + masks);
         const auto later = geometry.needs(rest);
         for (const int d : block)
@@ -146,7 +177,7 @@ std::vector<int> columns_to_compute(const plan::Plan& plan, const std::vector<pl
 }
 
 std::uint64_t limb_bytes(const plan::Plan& plan) {
-    return ring::LimbPool(std::size_t{1} << plan.parameters.log_degree).limb_bytes();
+    return ring::LimbPool(std::size_t{1} << plan.parameters().log_degree).limb_bytes();
 }
 
 std::uint64_t MemoryPlan::peak() const {
@@ -156,18 +187,15 @@ std::uint64_t MemoryPlan::peak() const {
 MemoryPlan plan_memory(const plan::Plan& plan, std::uint64_t budget_bytes, int threads) {
     const auto layouts = plan::layouts(plan);
     Simulation simulation{plan, 0, std::vector<MapSize>(plan.layers.size() + 1)};
-    const auto special = simulation.special();
-    const auto key = [&](int level) {
-        return 2 * simulation.digits(level) * (static_cast<std::uint64_t>(level) + special);
-    };
-    simulation.fixed = key(plan.relinearisation_level);
-    for (const auto& rotation : plan.rotation_keys) simulation.fixed += key(rotation.level);
-    const auto levels = plan.parameters.chain.size();
-    simulation.fixed +=
-        static_cast<std::uint64_t>(threads) *
-        (2 * levels +
-         simulation.digits(static_cast<int>(levels)) * ckks::SwitchScratch::group * ckks::SwitchScratch::together +
-         special + 3);
+    simulation.fixed = simulation.keys();
+    std::uint64_t scratch = 0;
+    for (std::size_t i = 0; i < plan.segments.size(); ++i) {
+        std::uint64_t here = simulation.scratch(i, threads);
+        if (i > 0 && plan.segments[i].parameters.log_degree < plan.segments[i - 1].parameters.log_degree)
+            here += simulation.scratch(i - 1, threads);  // both at once where rings are switched
+        scratch = std::max(scratch, here);
+    }
+    simulation.fixed += scratch;
     auto& input = simulation.maps[0];
     input.channels = plan.input.channels;
     input.column_limbs.assign(

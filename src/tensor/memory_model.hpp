@@ -11,7 +11,8 @@ namespace obscura::tensor {
 /// How a plan's layers are cut into blocks, and what that takes.
 struct MemoryPlan {
     std::vector<LinearOptions> options;  ///< [layer]
-    std::vector<std::uint64_t> limbs;    ///< [layer] limbs (blocks of N words) in use at the layer's worst moment
+    std::vector<std::uint64_t> limbs;    ///< [layer] limbs (blocks of N words, those of smaller rings take whole ones)
+                                         ///< in use at the layer's worst moment
     std::uint64_t peak() const;          ///< limbs of the worst layer
 };
 

@@ -30,15 +30,18 @@ void finish_streams() {
 
 }  // namespace
 
-RaisedDigits::RaisedDigits(ring::LimbPool& pool, std::size_t rows, int part_log)
-    : part_log_(part_log), blocks_log_(std::countr_zero(pool.words()) - part_log) {
-    limbs_.reserve(rows);
-    for (std::size_t i = 0; i < rows; ++i) limbs_.push_back(pool.take());
+RaisedDigits::RaisedDigits(ring::LimbPool& pool, std::size_t degree, std::size_t rows, int part_log)
+    : part_log_(part_log),
+      parts_(degree >> part_log),
+      rows_(rows),
+      blocks_log_(std::countr_zero(pool.words()) - part_log) {
+    const std::size_t limbs = (rows * degree + pool.words() - 1) / pool.words();
+    limbs_.reserve(limbs);
+    for (std::size_t i = 0; i < limbs; ++i) limbs_.push_back(pool.take());
 }
 
 void RaisedDigits::store(std::size_t first_row, const std::vector<const std::uint32_t*>& rows) {
-    const std::size_t parts = std::size_t{1} << blocks_log_;
-    for (std::size_t part = 0; part < parts; ++part)
+    for (std::size_t part = 0; part < parts_; ++part)
         for (std::size_t i = 0; i < rows.size(); ++i)
             if (rows[i] != nullptr) stream(rows[i] + (part << part_log_), at(part, first_row + i), part_words());
     finish_streams();

@@ -12,17 +12,18 @@ namespace obscura::tensor {
 /// Evaluations of many polynomials modulo one prime, transposed: all rows' words of one part of the evaluation points
 /// lie side by side, then those of the next part. Rotations move whole parts, and a product reads all rows of a part at
 /// once, so memory is read in long runs wherever a rotation sends the parts (with rows apart, products took a fifth
-/// longer in a run of 512 images). Takes one limb a row from the pool.
+/// longer in a run of 512 images). Takes one limb a row from the pool,
+/// fewer if limbs are longer than rows.
 class RaisedDigits {
   public:
     RaisedDigits() = default;
-    /// `rows` polynomials; parts of 2^part_log words.
-    RaisedDigits(ring::LimbPool& pool, std::size_t rows, int part_log);
+    /// `rows` polynomials of `degree` words, at most a limb's; parts of 2^part_log words.
+    RaisedDigits(ring::LimbPool& pool, std::size_t degree, std::size_t rows, int part_log);
 
     std::size_t part_words() const { return std::size_t{1} << part_log_; }
     /// The words of a row from evaluation point part * part_words() on.
     std::uint32_t* at(std::size_t part, std::size_t row) const {
-        const std::size_t block = part * limbs_.size() + row;
+        const std::size_t block = part * rows_ + row;
         return limbs_[block >> blocks_log_].get() + ((block & ((std::size_t{1} << blocks_log_) - 1)) << part_log_);
     }
     /// Copies whole polynomials to rows [first_row, first_row + rows.size()); null ones are skipped.
@@ -30,8 +31,10 @@ class RaisedDigits {
 
   private:
     int part_log_ = 0;
+    std::size_t parts_ = 0;
+    std::size_t rows_ = 0;
     int blocks_log_ = 0;             ///< log2 of the parts that a limb holds
-    std::vector<ring::Limb> limbs_;  ///< as many as rows
+    std::vector<ring::Limb> limbs_;  ///< as many as rows, fewer where a limb holds several
 };
 
 /// Reads the same `count` evaluation points, from `begin` on and permuted unless `automorphism` is null, of one row

@@ -23,11 +23,9 @@ constexpr int step = 5;
 /// The smallest file with every part: 2 chain primes and 1 special one, keys of two digits.
 class EvaluationKeyFile : public ::testing::Test {
   protected:
-    EvaluationKeyFile() {
-        bytes = write_evaluation_keys(toy.context, toy.secret, request, plan, path, [](int, int) {});
-    }
+    EvaluationKeyFile() { bytes = write_keys(toy.context, toy.secret, request, plan, path); }
     EvaluationKeys load(const std::string& from) {
-        return load_evaluation_keys(toy.context, request, plan, from, toy.pool, toy.threads);
+        return load_keys(toy.context, request, plan, from, toy.pool, toy.threads);
     }
     EvaluationKeys load() { return load(path); }
 
@@ -109,8 +107,8 @@ TEST(EvaluationKeys, EncryptTheirTargetsWithFreshNoise) {
     const Scratch folder;
     const EvaluationKeyRequest request{4, {{1, 5}, {32, 3}, {777, 2}}};
     const auto path = folder / "keys";
-    write_evaluation_keys(toy.context, toy.secret, request, plan, path, [](int, int) {});
-    const auto keys = load_evaluation_keys(toy.context, request, plan, path, toy.pool, toy.threads);
+    write_keys(toy.context, toy.secret, request, plan, path);
+    const auto keys = load_keys(toy.context, request, plan, path, toy.pool, toy.threads);
     std::vector<std::vector<i64>> all;
     const auto check = [&](const SwitchingKey& key, DigitForm form, const ring::Automorphism* rotation) {
         for (int digit = 0; digit < toy.context.parameters().digits(key.level); ++digit) {
@@ -143,7 +141,8 @@ TEST(EvaluationKeys, EncryptTheirTargetsWithFreshNoise) {
 
 TEST_F(EvaluationKeyFile, HasTheAnnouncedSize) {
     EXPECT_EQ(bytes, 8 + 32 + 4 + 2 * (8 + 2 * 3 * 1024 * 30 / 8));
-    EXPECT_EQ(evaluation_key_file_bytes(toy.context, request), bytes);
+    const KeySection section{&toy.context, request};
+    EXPECT_EQ(evaluation_key_file_bytes({&section, 1}), bytes);
     EXPECT_EQ(std::filesystem::file_size(path), 96 + bytes + 32);
     EXPECT_EQ(load().rotations.size(), 1u);
 }
@@ -230,20 +229,19 @@ TEST_F(EvaluationKeyFile, OtherKeysThanThePlansAreRefused) {
 }
 
 TEST_F(EvaluationKeyFile, OtherPlansAndParametersAreRefused) {
-    expect_error(ErrorCode::format, "another plan", [&] {
-        load_evaluation_keys(toy.context, request, std::string(32, 'q'), path, toy.pool, toy.threads);
-    });
+    expect_error(ErrorCode::format, "another plan",
+                 [&] { load_keys(toy.context, request, std::string(32, 'q'), path, toy.pool, toy.threads); });
     const Context other{Parameters(toy_literal(10, 3, 1))};
     expect_error(ErrorCode::format, "other encryption parameters",
-                 [&] { load_evaluation_keys(other, request, plan, path, toy.pool, toy.threads); });
+                 [&] { load_keys(other, request, plan, path, toy.pool, toy.threads); });
     expect_error(ErrorCode::format, "the plan's keys take", [&] {
-        load_evaluation_keys(toy.context, {2, {{step, 2}, {6, 2}}}, plan, path, toy.pool, toy.threads);
+        load_keys(toy.context, {2, {{step, 2}, {6, 2}}}, plan, path, toy.pool, toy.threads);
     });
 }
 
 TEST_F(EvaluationKeyFile, OtherKindsAreRefusedAndSecretKeysAboveAll) {
     const auto secret = folder / "secret";
-    save_secret_key(toy.secret, toy.context, plan, secret);
+    save_secret_keys({&toy.secret, 1}, toy.context, plan, secret);
     expect_error(ErrorCode::security, "this is a secret key", [&] { load(secret); });
     const auto response = folder / "response";
     io::FileWriter out(response, file_header(toy.context, io::FileKind::response, plan, bytes));

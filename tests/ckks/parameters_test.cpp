@@ -170,7 +170,7 @@ TEST(Parameters, ShapesOutOfRangeAreNamed) {
         expect_format(with([&](auto& l) { l.digit_limbs = digit; }), "digits of " + std::to_string(digit) + " limbs");
     expect_format(with([](auto& l) { l.chain.resize(1); }), "not 1 and 2");
     expect_format(with([](auto& l) { l.special.clear(); }), "not 4 and 0");
-    expect_format(toy_literal(10, 9, 8), "8 special primes");
+    expect_format(toy_literal(10, 16, 15), "15 special primes");
     EXPECT_EQ(Parameters(toy_literal(10, 7, 1)).digits(7), 7);
     expect_format(toy_literal(10, 8, 1), "8 limbs make 8 key switching digits of 1 limbs; at most 7 digits");
 }

@@ -16,8 +16,8 @@ inline EvaluationKeys keys_for(Toy& toy, const EvaluationKeyRequest& request) {
     const auto path =
         (std::filesystem::temp_directory_path() / ("obscura_keys_" + std::to_string(toy.secret.id()))).string();
     const std::string plan(32, 'p');
-    write_evaluation_keys(toy.context, toy.secret, request, plan, path, [](int, int) {});
-    auto keys = load_evaluation_keys(toy.context, request, plan, path, toy.pool, toy.threads);
+    write_keys(toy.context, toy.secret, request, plan, path);
+    auto keys = load_keys(toy.context, request, plan, path, toy.pool, toy.threads);
     std::filesystem::remove(path);
     return keys;
 }

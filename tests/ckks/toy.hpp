@@ -44,12 +44,25 @@ inline double key_switch_rms(const Context& context, int level) {
     return std::sqrt(context.parameters().digits(level)) * product + rounding_rms(n);
 }
 
+/// Key files of one section.
+inline std::uint64_t write_keys(const Context& context, const SecretKey& secret, const EvaluationKeyRequest& request,
+                                const std::string& plan, const std::string& path) {
+    const KeySection section{&context, request};
+    const SectionSecrets secrets{&secret, &secret};
+    return write_evaluation_keys({&section, 1}, {&secrets, 1}, plan, path, [](int, int) {});
+}
+inline EvaluationKeys load_keys(const Context& context, const EvaluationKeyRequest& request, const std::string& plan,
+                                const std::string& path, LimbPool& pool, ThreadPool& threads) {
+    const KeySection section{&context, request};
+    return std::move(load_evaluation_keys({&section, 1}, plan, path, pool, threads).front());
+}
+
 struct Toy {
     explicit Toy(const ParametersLiteral& literal)
         : context(Parameters(literal)),
           encoder(literal.log_degree),
           pool(context.degree()),
-          secret(SecretKey::generate(context)),
+          secret(SecretKey::generate(literal.log_degree)),
           transforms(context, secret, context.levels()),
           scratch(context, pool) {}
 

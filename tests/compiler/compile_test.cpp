@@ -51,13 +51,13 @@ TEST(Compile, LevelsScalesAndKeysFit) {
     CompileOptions options = toy_options();
     options.merge_tiles = false;
     const plan::Plan plan = toy_plan("tiny-resnet", 2, options);
-    EXPECT_EQ(plan.parameters.chain.size(), 7U);
-    EXPECT_TRUE(plan.parameters.insecure_for_tests);
-    EXPECT_EQ(plan.parameters.digit_limbs, 3);
-    EXPECT_EQ(plan.relinearisation_level, 6);
+    EXPECT_EQ(plan.segments.front().parameters.chain.size(), 7U);
+    EXPECT_TRUE(plan.segments.front().parameters.insecure_for_tests);
+    EXPECT_EQ(plan.segments.front().parameters.digit_limbs, 3);
+    EXPECT_EQ(plan.segments.front().relinearisation_level, 6);
     EXPECT_EQ(plan.cell, (plan::Cell{1, 8}));
     EXPECT_EQ(plan.layers.back().level, 2);
-    EXPECT_EQ(plan.rotation_keys, plan::required_rotations(plan));
+    EXPECT_EQ(plan.segments.front().rotation_keys, plan::required_rotations(plan, 0));
     EXPECT_GE(plan.calibration_headroom_bits, std::log2(options.min_headroom));
     EXPECT_GT(plan.predicted_score_error_rms, 0);
     for (std::size_t i = 0; i + 1 < plan.layers.size(); ++i) {
@@ -67,8 +67,10 @@ TEST(Compile, LevelsScalesAndKeysFit) {
         EXPECT_NEAR(std::log2(plan.layers[i].rms), std::min(wanted, options.log_scale), 0.3);
     }
     // Every special prime is larger than every prime of the chain.
-    EXPECT_GT(*std::min_element(plan.parameters.special.begin(), plan.parameters.special.end()),
-              *std::max_element(plan.parameters.chain.begin(), plan.parameters.chain.end()));
+    EXPECT_GT(*std::min_element(plan.segments.front().parameters.special.begin(),
+                                plan.segments.front().parameters.special.end()),
+              *std::max_element(plan.segments.front().parameters.chain.begin(),
+                                plan.segments.front().parameters.chain.end()));
 }
 
 /// The strided block: its first layer merges and takes two primes, its shortcut becomes a layer that takes one.
@@ -79,7 +81,7 @@ TEST(Compile, MergesIdleTiles) {
     options.merge_tiles = true;
     const plan::Plan plan = toy_plan("tiny-resnet", 2, options);
     ASSERT_EQ(plan.layers.size(), apart.layers.size() + 1);
-    ASSERT_EQ(plan.parameters.chain.size(), 8U);
+    ASSERT_EQ(plan.segments.front().parameters.chain.size(), 8U);
     int merging = 0;
     const auto all = plan::layouts(plan);
     for (std::size_t i = 0; i < plan.layers.size(); ++i) {
@@ -88,7 +90,7 @@ TEST(Compile, MergesIdleTiles) {
         if (layer.merged_run == 0) continue;
         ++merging;
         EXPECT_EQ(layer.merged_run, 2) << "16 pixels in eight tiles";
-        EXPECT_LT(plan.parameters.chain[static_cast<std::size_t>(layer.level - 1)], 1U << 21);
+        EXPECT_LT(plan.segments.front().parameters.chain[static_cast<std::size_t>(layer.level - 1)], 1U << 21);
         EXPECT_EQ(layer.level - layer.output_level(), layer.finish == plan::Finish::square ? 2 : 1);
         if (layer.finish == plan::Finish::none) {  // the shortcut merges what it reads, fewer channels than its sums
             EXPECT_TRUE(plan::is_identity(layer)) << layer.name;
@@ -124,9 +126,10 @@ TEST(Compile, ZeroPaddingInEveryLayout) {
                                               [](const plan::Layer& layer) { return layer.masked; });
             EXPECT_EQ(masked > 0, run < 64) << name << ", runs of " << run;
             ASSERT_TRUE(plan.cyclic_twin);
-            const auto small = std::count_if(plan.parameters.chain.begin(), plan.parameters.chain.end(),
+            const auto small = std::count_if(plan.segments.front().parameters.chain.begin(),
+                                             plan.segments.front().parameters.chain.end(),
                                              [](auto prime) { return prime < 1U << 23; });
-            EXPECT_GE(static_cast<int>(plan.parameters.chain.size()), plan.cyclic_twin->limbs);
+            EXPECT_GE(static_cast<int>(plan.segments.front().parameters.chain.size()), plan.cyclic_twin->limbs);
             EXPECT_LE(small, masked) << "a prime for the masks of a layer, shared with its shortcut";
         }
 }
@@ -180,7 +183,7 @@ TEST(Compile, RunsOfAllPixels) {
     options.run_length = 64;
     const plan::Plan plan = toy_plan("tiny-resnet", 2, options);
     EXPECT_EQ(plan.batch(), 1024);
-    EXPECT_TRUE(plan.rotation_keys.empty());
+    EXPECT_TRUE(plan.segments.front().rotation_keys.empty());
 }
 
 TEST(Compile, RefusesWhatDoesNotFit) {
@@ -363,7 +366,7 @@ TEST(Compile, BundledNetworkKeepsItsAccuracy) {
     const io::Images test = io::slice(io::load_images(root + "/data/cifar10-test-1024.webp", 32), 0, 256);
     CompileOptions options;
     const plan::Plan plan = compile(root + "/models/resnet20-cifar10.onnx", calibration, options);
-    EXPECT_EQ(ckks::Parameters(plan.parameters).security_bits(), 128);
+    EXPECT_EQ(ckks::Parameters(plan.segments.front().parameters).security_bits(), 128);
     plan::RealNetwork real = import_network(root + "/models/resnet20-cifar10.onnx");
     normalise_input(real, calibration);
     ThreadPool pool(0);

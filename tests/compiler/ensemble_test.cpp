@@ -105,15 +105,15 @@ TEST(Ensemble, MembersRunOneAfterAnother) {
     EXPECT_EQ(squares, std::vector<int>(3, 3));
     EXPECT_EQ(plan.layers.back().operands.size(), 3U);
     // one level an activation, as deep as one member
-    EXPECT_EQ(plan.parameters.chain.size(),
-              toy_plan({"tiny-ensemble", "tiny-ensemble"}, toy_options()).parameters.chain.size());
+    EXPECT_EQ(plan.segments.front().parameters.chain.size(),
+              toy_plan({"tiny-ensemble", "tiny-ensemble"}, toy_options()).parameters().chain.size());
 }
 
 /// Another member adds what is kept for it: the input while earlier members run, and its features at the end.
 TEST(Ensemble, MemoryIsThatOfOneMember) {
     const plan::Plan one = toy_plan({"tiny-resnet"}, toy_options());
     const plan::Plan three = toy_plan({"tiny-resnet", "tiny-resnet", "tiny-resnet"}, toy_options());
-    ASSERT_EQ(one.parameters.chain, three.parameters.chain);
+    ASSERT_EQ(one.segments.front().parameters.chain, three.segments.front().parameters.chain);
     const std::uint64_t input = 2 * 8 * 2 * static_cast<unsigned>(one.layers.front().level);
     const std::uint64_t features = 6 * 2 * 2 * 2;  // channels, columns, polynomials, limbs
     EXPECT_LE(peak(three), peak(one) + input + 2 * features);

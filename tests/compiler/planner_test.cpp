@@ -73,7 +73,7 @@ TEST(Planner, ZeroPaddedResNet20IsSecureInEveryLayout) {
         CompileOptions options;
         options.run_length = run;
         const Design found = design(network, options);
-        const ckks::Parameters parameters(found.parameters);
+        const ckks::Parameters parameters(found.segments.front().parameters);
         EXPECT_EQ(parameters.security_bits(), 128) << "runs of " << run;
         EXPECT_EQ(parameters.log_degree(), run == 1024 ? 15 : 16) << "runs of " << run;
         const auto masked = std::count(found.merging.masked.begin(), found.merging.masked.end(), true);

@@ -285,9 +285,9 @@ TEST(Layout, RequiredRotationsAreThoseOfNeighboursAndHead) {
             for (const int step : head_steps(all[i + 1])) expected[step] = std::max(expected[step], layer.level);
     }
     std::map<int, int> found;
-    for (const auto& key : required_rotations(plan)) {
+    for (const auto& key : required_rotations(plan, 0)) {
         EXPECT_GT(key.step, 0);
-        EXPECT_LT(key.step, 1 << plan.parameters.log_degree);
+        EXPECT_LT(key.step, 1 << plan.segments.front().parameters.log_degree);
         found[key.step] = key.level;
     }
     EXPECT_EQ(found, expected);

@@ -20,7 +20,7 @@ using testing::toy_plan;
 TEST(Plan, MasksThatNothingNeedsAreRefused) {
     Plan plan = toy_plan();
     for (Layer& layer : plan.layers) ++layer.level;
-    plan.parameters.chain.push_back(ring::ntt_primes(10, 7).back());
+    plan.segments.front().parameters.chain.push_back(ring::ntt_primes(10, 7).back());
     plan.layers[0].masked = true;
     plan.layers[0].level = 5;
     expect_error(ErrorCode::format, "masked, which its merging and padding do not need", [&] { validate(plan); });
@@ -72,10 +72,10 @@ TEST(Plan, ValidateNamesWhatIsWrong) {
         {"bias", [](Plan& p) { p.layers[1].bias.pop_back(); }},
         {"not finite", [](Plan& p) { p.layers[1].bias[0] = INFINITY; }},
         {"not positive", [](Plan& p) { p.layers[2].output_scale[0] = 0; }},
-        {"no key for the rotation", [](Plan& p) { p.rotation_keys.pop_back(); }},
-        {"no key for the rotation", [](Plan& p) { p.rotation_keys[0].level = 1; }},
-        {"two keys", [](Plan& p) { p.rotation_keys.push_back(p.rotation_keys[0]); }},
-        {"relinearisation key for 2 limbs", [](Plan& p) { p.relinearisation_level = 2; }},
+        {"no key for the rotation", [](Plan& p) { p.segments.front().rotation_keys.pop_back(); }},
+        {"no key for the rotation", [](Plan& p) { p.segments.front().rotation_keys[0].level = 1; }},
+        {"two keys", [](Plan& p) { p.segments.front().rotation_keys.push_back(p.segments.front().rotation_keys[0]); }},
+        {"relinearisation key for 2 limbs", [](Plan& p) { p.segments.front().relinearisation_level = 2; }},
         {"class names", [](Plan& p) { p.class_names.pop_back(); }},
         {"mean of the input", [](Plan& p) { p.input.mean.clear(); }},
         {"input of", [](Plan& p) { p.input.channels = 0; }},
@@ -120,7 +120,7 @@ TEST(Plan, ValidateNamesWhatIsWrong) {
 
 TEST(Plan, ValidateRefusesInsecureParameters) {
     Plan plan = toy_plan();
-    plan.parameters.insecure_for_tests = false;
+    plan.segments.front().parameters.insecure_for_tests = false;
     expect_error(ErrorCode::security, "", [&] { validate(plan); });
 }
 
@@ -134,7 +134,7 @@ TEST(Plan, DigestChangesWithEverything) {
         [](Plan& p) { p.layers[1].bias[2] += 1e-9; },
         [](Plan& p) { p.input.factor[0] *= 1 + 1e-15; },
         [](Plan& p) { p.layers[0].operands[0].taps[0].dx = 0; },
-        [](Plan& p) { std::swap(p.parameters.chain[0], p.parameters.chain[1]); }};
+        [](Plan& p) { std::swap(p.segments.front().parameters.chain[0], p.segments.front().parameters.chain[1]); }};
     for (const auto& change : changes) {
         Plan plan = toy_plan();
         change(plan);

@@ -57,7 +57,8 @@ TEST(Reference, AgreesWithExactIntegers) {
 TEST(ExactReference, ZeroPaddingReadsNothingOutside) {
     Plan plan = testing::zero_padded_plan();
     Layer& layer = plan.layers[0];
-    const auto unit = static_cast<std::int64_t>(plan.parameters.chain[static_cast<std::size_t>(layer.rescale_limb())]);
+    const auto unit = static_cast<std::int64_t>(
+        plan.segments.front().parameters.chain[static_cast<std::size_t>(layer.rescale_limb())]);
     layer.operands[0].weights.assign(18, 1);
     layer.bias = {0, 100};
     layer.borders = {{1, {-1, 0}, {0, 1000}}};
@@ -97,7 +98,7 @@ TEST(Noise, HasTheModelledSizeAndIsRepeatable) {
         sum += value;
         squares += static_cast<double>(value) * value;
     }
-    const double rms = rescale_noise(plan.parameters.log_degree);
+    const double rms = rescale_noise(plan.segments.front().parameters.log_degree);
     EXPECT_NEAR(std::sqrt(squares / static_cast<double>(z.size())), rms, 0.01 * rms);
     EXPECT_NEAR(sum / static_cast<double>(z.size()), 0, 0.01 * rms);
     std::vector<float> again(z.size());

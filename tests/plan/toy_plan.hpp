@@ -25,12 +25,12 @@ inline Plan toy_plan() {
     const std::vector<Tap> square{{-1, -1}, {-1, 0}, {-1, 1}, {0, -1}, {0, 0}, {0, 1}, {1, -1}, {1, 0}, {1, 1}};
     Plan plan;
     plan.model = "toy";
-    plan.parameters.log_degree = 10;
-    plan.parameters.insecure_for_tests = true;
+    plan.segments.front().parameters.log_degree = 10;
+    plan.segments.front().parameters.insecure_for_tests = true;
     const auto primes = ring::ntt_primes(10, 6);
-    plan.parameters.special = {primes[0], primes[1]};
-    plan.parameters.chain = {primes[2], primes[3], primes[4], primes[5]};
-    plan.parameters.digit_limbs = 2;
+    plan.segments.front().parameters.special = {primes[0], primes[1]};
+    plan.segments.front().parameters.chain = {primes[2], primes[3], primes[4], primes[5]};
+    plan.segments.front().parameters.digit_limbs = 2;
     plan.cell = {1, 8};
     plan.input = {1, 8, 8, {127.5}, {0x1p38}};
     plan.layers.push_back({"first",
@@ -69,8 +69,8 @@ inline Plan toy_plan() {
                            {0.5, -0.25},
                            {},
                            {1e13, 1e13}});
-    plan.relinearisation_level = 3;
-    plan.rotation_keys = required_rotations(plan);
+    plan.segments.front().relinearisation_level = 3;
+    plan.segments.front().rotation_keys = required_rotations(plan, 0);
     plan.class_names = {"cat", "dog"};
     return plan;
 }
@@ -84,7 +84,7 @@ inline Plan zero_padded_plan() {
             if (operand.taps.size() > 1) operand.padding = Padding::zeros;
     plan.layers[0].borders = {{1, {-1, 0}, {400, -700}}, {1, {1, 1}, {0, 30}}};
     plan.layers[1].borders = {{2, {-1, -1}, {5, 6, 7}}};
-    plan.rotation_keys = required_rotations(plan);
+    plan.segments.front().rotation_keys = required_rotations(plan, 0);
     plan.cyclic_twin = {10, 4, 150, {{8, 8}, 1024, 1.5, 1000, 2000}};
     return plan;
 }

@@ -1,5 +1,6 @@
 """The aids of training: label smoothing, distillation, the average of the weights, noise of the encryption's size."""
 
+import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
@@ -60,3 +61,24 @@ def test_a_teacher_a_noise_and_smoothing_train_together(coloured_images, tmp_pat
     save_checkpoint(tmp_path / "teacher.pt", NetworkSpec(classes=3, activation="relu"), build(NetworkSpec(classes=3, activation="relu")))
     assert main(["train", "--data", str(tmp_path / "set.webp"), "--side", str(SIDE), "--out", str(tmp_path / "run"), "--epochs", "2", "--frozen-epochs", "1", "--batch", "20",
                  "--validation", "20", "--teacher", str(tmp_path / "teacher.pt"), "--distill", "0.3", "--noise", "0.002", "--label-smoothing", "0.05"]) == 0
+
+
+def _train_with_scores(images, folder, scores):
+    write_mosaic(images, folder / "set.webp", columns=20)
+    np.save(folder / "scores.npy", scores)
+    return main(["train", "--data", str(folder / "set.webp"), "--side", str(SIDE), "--out", str(folder / "run"), "--epochs", "1", "--frozen-epochs", "1", "--batch", "20",
+                 "--validation", "20", "--teacher-scores", str(folder / "scores.npy"), "--distill", "0.5"])
+
+
+def test_scores_of_any_network_teach(coloured_images, tmp_path):
+    count = len(coloured_images) - 20
+    scores = np.eye(3)[coloured_images.labels[:count]] * 5
+    assert _train_with_scores(coloured_images, tmp_path, scores) == 0
+
+
+def test_scores_that_do_not_fit_are_refused(coloured_images, tmp_path, capsys):
+    count = len(coloured_images) - 20
+    for scores, message in ((np.zeros((count + 20, 3)), "the training part needs"), (np.zeros((count, 4)), "the training part needs"),
+                            (np.full((count, 3), np.nan), "not finite")):
+        assert _train_with_scores(coloured_images, tmp_path, scores) != 0
+        assert message in capsys.readouterr().err

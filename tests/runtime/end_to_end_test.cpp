@@ -55,7 +55,7 @@ TEST_P(EndToEnd, EncryptedScoresEqualThePlainOnesUpToTheModelledNoise) {
     const int count = std::min(plan.batch(), 40);
     const auto images = random_images(plan, count, 2);
     const auto expected = plain_scores(plan, images, 0, 0);
-    const double n = std::exp2(plan.parameters.log_degree);
+    const double n = std::exp2(plan.segments.front().parameters.log_degree);
     const auto scores = run_encrypted(plan, images, 2);
     ASSERT_EQ(scores.images, count);
     ASSERT_EQ(scores.scores.size(), expected.size());
@@ -90,12 +90,20 @@ INSTANTIATE_TEST_SUITE_P(
                       // twisted: cells of 2x2, 2x4 and 4x2, which a stride leaves full, 2x1 and whole rows
                       ToyShape{11, 8, 2, 4, 3, true, false, false, 2}, ToyShape{11, 8, 2, 8, 3, true, false, false, 2},
                       ToyShape{11, 8, 2, 8, 3, true, false, false, 4}, ToyShape{11, 8, 2, 2, 3, true, false, false, 2},
-                      ToyShape{11, 8, 2, 16, 3, true, false, false, 2}),
+                      ToyShape{11, 8, 2, 16, 3, true, false, false, 2},
+                      // other keys, and smaller rings, after merging
+                      ToyShape{11, 8, 2, 4, 3, true, true, false, 1, 0, true},
+                      ToyShape{12, 8, 2, 1, 3, true, true, false, 1, 0, true},
+                      ToyShape{12, 8, 2, 1, 3, true, true, false, 1, 1, true},
+                      ToyShape{13, 8, 2, 1, 4, true, true, false, 1, 2, true},
+                      ToyShape{12, 8, 2, 1, 3, true, true, true, 1, 1, true},
+                      ToyShape{12, 8, 2, 2, 2, true, true, true, 1, 1, true}),
     [](const auto& i) {
         return std::string(i.param.merged ? "Merged" : "") + (i.param.zeros ? "Zeros" : "") +
                (i.param.wrap > 1 ? "Wrap" + std::to_string(i.param.wrap) : "") + "N" +
                std::to_string(1 << i.param.log_degree) + "Side" + std::to_string(i.param.side) + "Run" +
-               std::to_string(i.param.run_length) + "K" + std::to_string(i.param.special);
+               std::to_string(i.param.run_length) + "K" + std::to_string(i.param.special) +
+               (i.param.segments ? "Shrink" + std::to_string(i.param.shrink) : "");
     });
 
 }  // namespace

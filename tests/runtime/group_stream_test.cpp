@@ -138,12 +138,12 @@ TEST_F(GroupStream, BytesAreAsDocumented) {
     };
     const int batch = toy.plan.batch(), ciphertexts = toy.plan.cell.pixels() * toy.plan.input.channels;
     const auto& head = toy.plan.layers.back();
-    const std::size_t limb = (std::size_t{1} << toy.plan.parameters.log_degree) * 15 / 4;
+    const std::size_t limb = (std::size_t{1} << toy.plan.segments.front().parameters.log_degree) * 15 / 4;
     for (int i = 0; i < 3; ++i) {
         const Bytes asked = group(request, static_cast<std::size_t>(i)),
                     answer = group(response, static_cast<std::size_t>(i));
         for (const Bytes* one : {&asked, &answer}) {
-            EXPECT_EQ(u32(*one, 8), 4) << "version";
+            EXPECT_EQ(u32(*one, 8), 5) << "version";
             EXPECT_EQ(part(*one, 96, 8 + 16), part(request, 96, 8 + 16)) << "key and stream";
             EXPECT_EQ(u32(*one, 120), i);
             EXPECT_EQ(u32(*one, 124), 3);

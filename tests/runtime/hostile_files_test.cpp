@@ -29,7 +29,7 @@ class HostileFiles : public ::testing::Test {
 
     HostileFiles()
         : toy(*shared),
-          context(ckks::Parameters(toy.plan.parameters)),
+          context(ckks::Parameters(toy.plan.segments.front().parameters)),
           pool(context.degree()),
           request(testing::read_file(toy.request())),
           response(testing::read_file(toy.response())) {}

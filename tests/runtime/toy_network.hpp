@@ -20,9 +20,11 @@ struct ToyShape {
     int run_length = 8;
     int special = 3;
     bool strided = true;
-    bool merged = false;  ///< the strided layer merges tiles, its shortcut in a layer of its own
-    bool zeros = false;   ///< zero padding, with constants at the borders
-    int wrap = 1;         ///< of cyclic padding at the full size; half of it, but at least 1, after the stride
+    bool merged = false;    ///< the strided layer merges tiles, its shortcut in a layer of its own
+    bool zeros = false;     ///< zero padding, with constants at the borders
+    int wrap = 1;           ///< of cyclic padding at the full size; half of it, but at least 1, after the stride
+    int shrink = 0;         ///< the layers after a merging go to a ring of 2^shrink times fewer slots
+    bool segments = false;  ///< they have keys and special primes of their own, whether they shrink or not
 };
 
 inline std::vector<plan::Tap> square_taps(int reach) {
@@ -42,7 +44,7 @@ inline plan::Plan toy_plan(const ToyShape& shape, unsigned seed) {
     plan.input.height = plan.input.width = shape.side;
     plan.input.mean.assign(static_cast<std::size_t>(shape.channels), 120);
     plan.input.factor.assign(static_cast<std::size_t>(shape.channels), 0x1p44 / 128);
-    plan.parameters.log_degree = shape.log_degree;
+    plan.segments.front().parameters.log_degree = shape.log_degree;
     int wrap = shape.wrap;
     std::vector<int> output_levels{0};  // counted from the top until all layers are known
 
@@ -98,6 +100,10 @@ inline plan::Plan toy_plan(const ToyShape& shape, unsigned seed) {
         const int run = plan::densest_run(whole, stride);
         layer("shortcut", 5, small, plan::Finish::none, {operand(1, 3, 5, stride, 0, 30)}, run);
         layer("third", 5, small, plan::Finish::square, {operand(1, 3, 5, stride, 1, 40)}, run);
+        if (shape.segments) {
+            plan.segments.emplace_back().first_layer = static_cast<int>(plan.layers.size());
+            plan.segments.back().parameters.log_degree = shape.log_degree - shape.shrink;
+        }
         wrap = std::max(1, wrap / stride);
         plan::Operand identity{2, 5, 1, {{0, 0}}, std::vector<std::int16_t>(25, 0)};
         for (std::size_t c = 0; c < 5; ++c) identity.weights[c * 6] = 1;
@@ -114,10 +120,8 @@ inline plan::Plan toy_plan(const ToyShape& shape, unsigned seed) {
     for (auto& l : plan.layers) {
         l.level += limbs;
         if (l.masked) masks[static_cast<std::size_t>(l.level - 1)] = true;
-        if (l.finish == plan::Finish::square)
-            plan.relinearisation_level = std::max(plan.relinearisation_level, l.output_level());
     }
-    auto& p = plan.parameters;
+    auto& p = plan.segments.front().parameters;
     const auto mask_count = static_cast<int>(std::count(masks.begin(), masks.end(), true));
     const auto primes = ring::ntt_primes(shape.log_degree, limbs - mask_count + shape.special);
     const auto scales = ring::ntt_primes_above(1u << 19, shape.log_degree, mask_count);
@@ -127,7 +131,19 @@ inline plan::Plan toy_plan(const ToyShape& shape, unsigned seed) {
     for (const bool mask : masks) p.chain.push_back(mask ? *next_scale++ : *next_prime++);
     p.digit_limbs = shape.special;
     p.insecure_for_tests = true;
-    plan.rotation_keys = plan::required_rotations(plan);
+    if (shape.segments) {
+        auto& lower = plan.segments.back().parameters;
+        lower = p;
+        lower.log_degree -= shape.shrink;
+        // of the shortcut; the merged convolution has one limb less, which it drops in the smaller ring
+        lower.chain.resize(static_cast<std::size_t>(plan.layers[2].output_level()));
+        lower.special.pop_back();
+        --lower.digit_limbs;
+    }
+    for (std::size_t i = 0; i < plan.segments.size(); ++i) {
+        plan.segments[i].relinearisation_level = plan::highest_square(plan, i);
+        plan.segments[i].rotation_keys = plan::required_rotations(plan, i);
+    }
     return plan;
 }
 
@@ -192,8 +208,10 @@ inline std::vector<double> plain_scores(const plan::Plan& plan, const io::Images
                     }
             if (layer.finish == plan::Finish::square)
                 for (std::size_t i = 0; i < out.size(); ++i) {
-                    const double z = out[i] / plan.parameters.chain[static_cast<std::size_t>(layer.rescale_limb())] +
-                                     layer.bias[i % outputs] + added[i] + noise_rms * noise(rng);
+                    const double z =
+                        out[i] /
+                            plan.segments.front().parameters.chain[static_cast<std::size_t>(layer.rescale_limb())] +
+                        layer.bias[i % outputs] + added[i] + noise_rms * noise(rng);
                     out[i] = z * z;
                 }
             if (layer.finish == plan::Finish::head)

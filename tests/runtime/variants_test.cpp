@@ -74,7 +74,7 @@ TEST(Variants, UnknownNamesAreRefused) {
     const Variant variant("mmx");
     const auto plan = toy_plan({10, 4, 1, 4, 2, false}, 1);
     testing::expect_error(ErrorCode::usage, "OBSCURA_ISA=mmx",
-                          [&] { const ckks::Context refused{ckks::Parameters(plan.parameters)}; });
+                          [&] { const ckks::Context refused{ckks::Parameters(plan.segments.front().parameters)}; });
 }
 
 }  // namespace

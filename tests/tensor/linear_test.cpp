@@ -4,7 +4,7 @@
 
 #include <filesystem>
 
-#include "ckks/key_generation.hpp"
+#include "ckks/toy.hpp"
 #include "io/scratch.hpp"
 #include "runtime/toy_network.hpp"
 #include "tensor/memory_model.hpp"
@@ -22,16 +22,16 @@ class LinearAgreement : public ::testing::TestWithParam<test::ToyShape> {
     LinearAgreement()
         : plan(test::toy_plan(GetParam(), 3)),
           layouts(plan::layouts(plan)),
-          context(ckks::Parameters(plan.parameters)),
+          context(ckks::Parameters(plan.segments.front().parameters)),
           pool(context.degree()) {
         const testing::Scratch folder;
         ThreadPool loaders(2);
-        ckks::EvaluationKeyRequest request{plan.relinearisation_level, {}};
-        for (const auto& key : plan.rotation_keys) request.rotations.emplace_back(key.step, key.level);
-        const auto secret = ckks::SecretKey::generate(context);
+        ckks::EvaluationKeyRequest request{plan.segments.front().relinearisation_level, {}};
+        for (const auto& key : plan.segments.front().rotation_keys) request.rotations.emplace_back(key.step, key.level);
+        const auto secret = ckks::SecretKey::generate(context.parameters().log_degree());
         const std::string digest(32, 'p');
-        ckks::write_evaluation_keys(context, secret, request, digest, folder / "keys", [](int, int) {});
-        keys = ckks::load_evaluation_keys(context, request, digest, folder / "keys", pool, loaders);
+        ckks::test::write_keys(context, secret, request, digest, folder / "keys");
+        keys = ckks::test::load_keys(context, request, digest, folder / "keys", pool, loaders);
     }
 
     FeatureMap input() {
@@ -65,7 +65,7 @@ class LinearAgreement : public ::testing::TestWithParam<test::ToyShape> {
         std::vector<std::vector<u32>> all;
         for (std::size_t i = 0; i < plan.layers.size(); ++i) {
             const auto& layer = plan.layers[i];
-            LinearEngine engine(context, keys, pool, threads);
+            LinearEngine engine(context, keys, {context}, pool, threads);
             std::vector<LinearSource> sources;
             for (const auto& operand : layer.operands) {
                 auto& map = maps[static_cast<std::size_t>(operand.source + 1)];
@@ -129,11 +129,11 @@ TEST(Linear, RunsLayersWithoutAFinish) {
     plan::Layer pooling = plan.layers[1];
     pooling.finish = plan::Finish::none;
     pooling.bias.clear();
-    const ckks::Context context{ckks::Parameters(plan.parameters)};
+    const ckks::Context context{ckks::Parameters(plan.segments.front().parameters)};
     ckks::LimbPool pool(context.degree());
     const ckks::EvaluationKeys no_keys;
     ThreadPool threads(1);
-    LinearEngine engine(context, no_keys, pool, threads);
+    LinearEngine engine(context, no_keys, {context}, pool, threads);
     for (auto& operand : pooling.operands) {  // the centre only: no rotation, so no key is needed
         operand.taps = {{0, 0}};
         operand.weights.assign(9, 0);

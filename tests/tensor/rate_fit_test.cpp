@@ -26,7 +26,8 @@ struct Model {
 TEST(RateFit, InvertsTheModel) {
     const Model model;
     const MachineRates rates{40e-6, 90e-6, 31e9, 2.5e9, 1.3e9, 3};
-    const MachineRates found = fit_rates(model.work, model.times(rates), model.plan.parameters.log_degree, 3);
+    const MachineRates found =
+        fit_rates(model.work, model.times(rates), model.plan.segments.front().parameters.log_degree, 3);
     EXPECT_NEAR(found.transform_seconds / rates.transform_seconds, 1, 1e-6);
     EXPECT_NEAR(found.square_seconds / rates.square_seconds, 1, 1e-6);
     EXPECT_NEAR(found.product_rate / rates.product_rate, 1, 1e-6);
@@ -45,7 +46,7 @@ TEST(RateFit, WorkThatSeemsToCostLessThanNothingIsFree) {
         times[i].product = work.products / 20e9 + work.key_products / 2e9 - work.words / 40e9;
         ASSERT_GT(times[i].product, 0);
     }
-    const MachineRates found = fit_rates(model.work, times, model.plan.parameters.log_degree, 1);
+    const MachineRates found = fit_rates(model.work, times, model.plan.segments.front().parameters.log_degree, 1);
     EXPECT_DOUBLE_EQ(found.pack_rate, free_rate);
     EXPECT_NEAR(found.product_rate / 20e9, 1, 0.5);
     EXPECT_NEAR(found.key_product_rate / 2e9, 1, 0.5);
@@ -55,7 +56,7 @@ TEST(RateFit, RefusesTimesThatMakeNoSense) {
     const Model model;
     const std::vector<LinearTimes> times(model.work.size());
     expect_error(ErrorCode::resource, "measure again",
-                 [&] { fit_rates(model.work, times, model.plan.parameters.log_degree, 1); });
+                 [&] { fit_rates(model.work, times, model.plan.segments.front().parameters.log_degree, 1); });
 }
 
 }  // namespace
