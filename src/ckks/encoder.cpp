@@ -12,9 +12,10 @@ Encoder::Encoder(int log_degree) : degree_(1u << log_degree), twiddle_(degree_),
     std::vector<std::uint32_t> exponent(2 * n), leaf_of(4 * n);
     exponent[1] = n;
     for (std::uint32_t node = 1; node < n; ++node) {
-        exponent[2 * node] = exponent[node] / 2;
-        exponent[2 * node + 1] = exponent[node] / 2 + 2 * n;
-        const double angle = 2 * std::numbers::pi * (exponent[node] / 2) / (4.0 * n);
+        const std::uint32_t half = exponent[node] / 2;
+        exponent[2 * node] = half;
+        exponent[2 * node + 1] = half + 2 * n;
+        const double angle = 2 * std::numbers::pi * half / (4.0 * n);
         twiddle_[node] = Complex(std::cos(angle), std::sin(angle));
     }
     for (std::uint32_t leaf = 0; leaf < n; ++leaf) leaf_of[exponent[n + leaf]] = leaf;

@@ -85,7 +85,8 @@ void normalise_input(plan::RealNetwork& network, const io::Images& images) {
         sum[i % channels] += pixel;
         squares[i % channels] += pixel * pixel;
     }
-    const double count = static_cast<double>(images.pixels.size() / channels);
+    const std::size_t pixels = images.pixels.size() / channels;
+    const auto count = static_cast<double>(pixels);
     for (std::size_t c = 0; c < channels; ++c) {
         const double mean = sum[c] / count;
         network.input.mean[c] = mean;

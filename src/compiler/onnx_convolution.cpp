@@ -23,7 +23,7 @@ const char* advice(TapProblem problem) {
 
 /// "blocks.0.conv1.weight" -> "blocks.0.conv1": the most readable name a layer has.
 std::string layer_name(const onnx::NodeProto& node) {
-    std::string name = node.input(1);
+    const std::string& name = node.input(1);
     const std::string suffix = ".weight";
     if (name.size() > suffix.size() && name.ends_with(suffix)) return name.substr(0, name.size() - suffix.size());
     return node.name().empty() ? node.output(0) : node.name();

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cassert>
+#include <utility>
 
 #include "tensor/linear_block.hpp"
 #include "tensor/stopwatch.hpp"
@@ -83,7 +84,7 @@ FeatureMap LinearEngine::run(const plan::Layer& layer, std::vector<LinearSource>
         prepare_columns(sources, block);
         arrange(block);
         if (head && first > 0)
-            block.sums = std::move(head_sums);
+            block.sums = std::exchange(head_sums, {});
         else
             block.sums.resize((head ? 1 : block.outputs.size()) * static_cast<std::size_t>(layer.out_channels));
         for (auto& sum : block.sums)
