@@ -8,8 +8,8 @@
 /// repeat with a period of N/2^d. A ciphertext is first switched to a secret of the subring; then the sum of its images
 /// under the automorphisms that fix the subring (rotations by multiples of the period) lies in the subring, and so does
 /// its plaintext: slot j holds the sum of slots j, j + N/2^d, ... As evaluations are in the order of the slots, that
-/// sum is one of parts of the evaluations (after Gentry, Halevi, Peikert and Smart, "Field switching in BGV-style homomorphic
-/// encryption", ePrint 2012/240).
+/// sum is one of parts of the evaluations (after Gentry, Halevi, Peikert and Smart, "Field switching in BGV-style
+/// homomorphic encryption", ePrint 2012/240).
 ///
 /// Samples under a secret of the subring are as hard as those of the smaller ring, so the key may only have as many
 /// primes as are secure there.
