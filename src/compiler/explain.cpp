@@ -6,6 +6,7 @@
 
 #include "base/error.hpp"
 #include "compiler/parameter_choice.hpp"
+#include "compiler/segmentation.hpp"
 #include "compiler/value_range.hpp"
 #include "io/residues.hpp"
 #include "plan/layout.hpp"
@@ -161,16 +162,7 @@ class Explainer {
             of.digits = parameters.digits(parameters.levels());
             of.log2_qp = parameters.log2_qp();
             of.rotation_keys = static_cast<int>(segment.rotation_keys.size());
-            // limbs of one polynomial of a key: one for each digit, over all primes
-            const auto bytes = [&](int level, int degree) {
-                return static_cast<std::uint64_t>(parameters.digits(level) * (level + parameters.special_limbs())) *
-                       io::packed_bytes(static_cast<std::size_t>(degree));
-            };
-            if (!result.empty() && result.back().ring_degree > of.ring_degree)
-                of.key_bytes += bytes(of.limbs, result.back().ring_degree);
-            of.key_bytes += bytes(segment.relinearisation_level, of.ring_degree);
-            for (const plan::RotationKeyRequest& key : segment.rotation_keys)
-                of.key_bytes += bytes(key.level, of.ring_degree);
+            of.key_bytes = segment_key_bytes(plan_, result.size());
             result.push_back(std::move(of));
         }
         for (std::size_t i = 0; i < layers.size(); ++i) result[plan_.segment_of(i)].seconds += layers[i].cost.seconds();

@@ -114,7 +114,7 @@ ckks::ParametersLiteral full_literal(const Levels& levels, int log_degree, int s
     return result;
 }
 
-/// A third of the limbs as special primes is as many as pay: digits are half the chain then.
+/// At most a third of the limbs, which makes three digits.
 int most_special_of(const Levels& levels) {
     return std::min(most_special, (levels.count() + 2) / 3);
 }

@@ -8,7 +8,6 @@
 
 #include "base/error.hpp"
 #include "compiler/segmentation.hpp"
-#include "io/residues.hpp"
 #include "plan/layout.hpp"
 #include "tensor/cost_model.hpp"
 
@@ -41,25 +40,6 @@ Skeleton skeleton(const plan::RealNetwork& network, const Design& design, const 
     return result;
 }
 
-std::uint64_t key_bytes(const plan::Plan& plan) {
-    std::uint64_t sum = 0;
-    int log_degree = plan.parameters().log_degree;
-    for (const plan::Segment& segment : plan.segments) {
-        const ckks::ParametersLiteral& of = segment.parameters;
-        const auto bytes = [&](int level, int degree) {
-            const auto digits = (static_cast<std::size_t>(level) + static_cast<std::size_t>(of.digit_limbs) - 1) /
-                                static_cast<std::size_t>(of.digit_limbs);
-            return digits * (static_cast<std::size_t>(level) + of.special.size()) *
-                   io::packed_bytes(std::size_t{1} << degree);
-        };
-        if (of.log_degree < log_degree) sum += bytes(static_cast<int>(of.chain.size()), log_degree);
-        log_degree = of.log_degree;
-        sum += bytes(segment.relinearisation_level, log_degree);
-        for (const auto& key : segment.rotation_keys) sum += bytes(key.level, log_degree);
-    }
-    return sum;
-}
-
 /// The cell of so many pixels that the padding of the convolutions on the input's grid asks for. If all of it is zeros,
 /// which fits any cell, a square or half of one: fewest taps leave it, and strides halve it most often.
 plan::Cell input_cell(const plan::RealNetwork& network, int pixels) {
@@ -80,7 +60,7 @@ plan::Alternative weigh(const plan::Plan& plan, const CompileOptions& options) {
     result.cell = plan.cell;
     result.batch = plan.batch();
     result.memory_bytes = memory.peak() * tensor::limb_bytes(plan);
-    result.key_bytes = key_bytes(plan);
+    for (std::size_t i = 0; i < plan.segments.size(); ++i) result.key_bytes += segment_key_bytes(plan, i);
     for (const auto& cost : tensor::layer_costs(plan, memory, options.rates)) result.seconds += cost.seconds();
     return result;
 }

@@ -219,6 +219,21 @@ std::vector<plan::Segment> choose_segments(const plan::Plan& outline,
     return Search(outline, choices, options).run();
 }
 
+std::uint64_t segment_key_bytes(const plan::Plan& plan, std::size_t index) {
+    const plan::Segment& segment = plan.segments[index];
+    const ckks::ParametersLiteral& of = segment.parameters;
+    // one polynomial a digit, over all primes
+    const auto bytes = [&](int level, int log_degree) {
+        const auto limbs = static_cast<std::uint64_t>(level), size = static_cast<std::uint64_t>(of.digit_limbs);
+        return (limbs + size - 1) / size * (limbs + of.special.size()) * io::packed_bytes(std::size_t{1} << log_degree);
+    };
+    const int before = plan.segments[index == 0 ? 0 : index - 1].parameters.log_degree;
+    std::uint64_t sum = bytes(segment.relinearisation_level, of.log_degree);
+    if (of.log_degree < before) sum += bytes(static_cast<int>(of.chain.size()), before);
+    for (const auto& key : segment.rotation_keys) sum += bytes(key.level, of.log_degree);
+    return sum;
+}
+
 void fill_keys(plan::Plan& plan) {
     for (std::size_t i = 0; i < plan.segments.size(); ++i) {
         plan.segments[i].relinearisation_level = plan::highest_square(plan, i);

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstdint>
 #include <optional>
 #include <vector>
 
@@ -30,6 +31,9 @@ std::optional<std::vector<plan::Segment>> ring_segments(const plan::Plan& plan, 
 std::vector<plan::Segment> choose_segments(const plan::Plan& outline,
                                            const std::vector<ckks::ParametersLiteral>& choices,
                                            const CompileOptions& options);
+
+/// Bytes of a segment's evaluation keys on the wire, with that which switches to its ring.
+std::uint64_t segment_key_bytes(const plan::Plan& plan, std::size_t segment);
 
 /// The keys that each segment needs.
 void fill_keys(plan::Plan& plan);
