@@ -73,6 +73,12 @@ def make_parser() -> argparse.ArgumentParser:
     convert.add_argument("--activation", choices=ACTIVATIONS, default="quadratic")
     _add_padding(convert)
     _add_training(convert, epochs=12, frozen_epochs=6, warmup_epochs=4, distill=0.5, learning_rate=0.02)
+    dense = commands_.add_parser("dense", help="the same weights without strides, for few images at once: the mean over all shifts of an image")
+    dense.add_argument("checkpoint")
+    dense.add_argument("--data", required=True, help="training images: running statistics are taken anew")
+    dense.add_argument("--out", required=True, help="checkpoint to write")
+    dense.add_argument("--side", type=int, default=32)
+    dense.add_argument("--validation", type=int, default=3000, help="as in training")
     export = commands_.add_parser("export", help="write ONNX for `obscura compile`; several checkpoints make an ensemble")
     export.add_argument("checkpoint", nargs="+")
     export.add_argument("--out", required=True)
@@ -131,7 +137,7 @@ def main(argv: list[str] | None = None) -> int:
             (commands.run_training if arguments.command == "train" else commands.run_conversion)(arguments, options)
         else:
             {"export": commands.run_export, "evaluate": commands.run_evaluation, "stress": commands.run_stress, "study": commands.run_quantisation_study,
-             "repair": commands.run_repair, "average": commands.run_average, "mosaic": commands.run_mosaic}[arguments.command](arguments)
+             "repair": commands.run_repair, "dense": commands.run_dense, "average": commands.run_average, "mosaic": commands.run_mosaic}[arguments.command](arguments)
     except UserError as error:
         print(f"obscura_train: {error}", file=sys.stderr)
         return 1

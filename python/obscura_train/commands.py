@@ -9,7 +9,7 @@ import torch
 
 from .averaging import average_networks
 from .checkpoint import load_network, read_checkpoint, save_checkpoint
-from .convert import convert_network, with_padding
+from .convert import convert_network, make_dense, with_padding
 from .data import ImageSet, read_images, split_validation, write_mosaic
 from .errors import UserError
 from .evaluation import CALIBRATION_IMAGES, calibrated_control, ensemble_accuracy, evaluate
@@ -19,6 +19,7 @@ from .model_card import write_card
 from .networks import NetworkSpec, build
 from .options import TrainOptions
 from .repair import Repair, RepairOptions
+from .statistics import fit_statistics
 from .stress import report_lines, stress_report
 from .study import run_study
 from .study_report import write_study
@@ -106,6 +107,19 @@ def _train(spec, network, training, validation, options, folder: Path, resume: b
         raise UserError(f"{last} exists: give --resume to go on with that run, or another --out")
     trainer.run()
     print(f"{folder / 'best.pt'}: the best network by validation; {folder / 'plot.svg'}: the run")
+
+
+def run_dense(arguments) -> None:
+    images = read_images(arguments.data, "train", arguments.side)
+    training, validation = split_validation(images, arguments.validation)
+    old_spec, strided, classes = load_network(arguments.checkpoint)
+    _check_classes(old_spec, images)
+    spec, network = make_dense(old_spec, strided)
+    fit_statistics(network, training.planes())
+    save_checkpoint(Path(arguments.out), spec, network, classes)
+    for name, form in (("with strides", strided), ("dense", network)):
+        result = evaluate(form, calibrated_control(form, training.planes()), validation.planes(), validation.labels)
+        print(f"{name}: accuracy {result.accuracy:.2f}% on {len(validation):,} validation images, worst peak {result.worst:.4g} x rms")
 
 
 def run_export(arguments) -> None:

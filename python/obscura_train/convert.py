@@ -37,6 +37,20 @@ def with_padding(spec: NetworkSpec, network, padding: str, twist: int):
     return new_spec, new_network.train(network.training)
 
 
+def make_dense(spec: NetworkSpec, network):
+    """(new spec, new network): the same weights without strides, see networks/resnet.py.
+
+    Under raster padding its last pixels of a row see what lies a part of a row further down, as no grid of the
+    original does: judge it by `evaluate` like any new network.
+    """
+    if spec.dense:
+        raise UserError("the network is dense already")
+    new_spec = replace(spec, dense=True)
+    new_network = build(new_spec)
+    new_network.load_state_dict(network.state_dict())
+    return new_spec, new_network.train(network.training)
+
+
 def _activations(network) -> list:
     return [module for module in network.modules() if isinstance(module, (NormReLU, Hermite, FixedQuadratic))]
 

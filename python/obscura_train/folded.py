@@ -102,8 +102,8 @@ class FoldedResNet:
         if self.rounding is not None:
             rows, excess = self.rounding(rows, [wave.mean] if skip is None else [wave.mean, skip.mean], self.control.rms(activation.index))
             bias = bias - excess
-        x = cyclic_pad(wave.u, conv.wrap) if weight.shape[-1] == 3 else wave.u
-        v = F.conv2d(x, rows[0], bias, stride=conv.stride)
+        x = cyclic_pad(wave.u, conv.wrap, conv.dilation) if weight.shape[-1] == 3 else wave.u
+        v = F.conv2d(x, rows[0], bias, stride=conv.stride, dilation=conv.dilation)
         if block is not None:
             v = v + F.conv2d(skip.u, rows[1], stride=shortcut.stride) if block.shortcut is not None else torch.addcmul(v, skip.u, rows[1].view(1, -1, 1, 1))
         control, rms = self.control, self.control.rms(activation.index)

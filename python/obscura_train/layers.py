@@ -38,28 +38,28 @@ class PixelNorm(nn.Module):
 
 
 class Conv(nn.Module):
-    """A k x k convolution (k = 1 or 3) without bias, same size at stride 1.  `wrap`: of cyclic padding, in rows; 0: zeros."""
+    """A k x k convolution (k = 1 or 3) without bias, same size at stride 1.  `wrap`: of cyclic padding, in rows; 0: zeros.  `dilation`: pixels from tap to tap."""
 
-    def __init__(self, inputs: int, outputs: int, size: int, stride: int = 1, wrap: int = 1):
+    def __init__(self, inputs: int, outputs: int, size: int, stride: int = 1, wrap: int = 1, dilation: int = 1):
         super().__init__()
         if size not in (1, 3):
             raise ValueError(f"kernel size {size}: only 1 and 3 are supported")
         self.weight = nn.Parameter(torch.randn(outputs, inputs, size, size) * math.sqrt(2 / (outputs * size * size)))
-        self.stride, self.wrap = stride, wrap
+        self.stride, self.wrap, self.dilation = stride, wrap, dilation
 
     def forward(self, x):
         if self.weight.shape[-1] == 1:
             return F.conv2d(x, self.weight, stride=self.stride)
         if self.wrap:
-            return F.conv2d(cyclic_pad(x, self.wrap), self.weight, stride=self.stride)
-        return F.conv2d(x, self.weight, stride=self.stride, padding=1)
+            return F.conv2d(cyclic_pad(x, self.wrap, self.dilation), self.weight, stride=self.stride, dilation=self.dilation)
+        return F.conv2d(x, self.weight, stride=self.stride, padding=self.dilation, dilation=self.dilation)
 
     def export(self, graph, x: str, name: str) -> str:
         spatial = self.weight.shape[-1] == 3
         if spatial and self.wrap:
-            x = export_cyclic_pad(graph, x, self.wrap)
-        pad = 1 if spatial and not self.wrap else 0
-        return graph.conv(x, name, self.weight, stride=self.stride, pad=pad)
+            x = export_cyclic_pad(graph, x, self.wrap, self.dilation)
+        pad = self.dilation if spatial and not self.wrap else 0
+        return graph.conv(x, name, self.weight, stride=self.stride, pad=pad, dilation=self.dilation)
 
 
 def wrap_of(network: nn.Module) -> int:

@@ -9,7 +9,7 @@ from .stress import report_lines
 
 def write_card(path: Path, title: str, spec: NetworkSpec, parameters: int, accuracies: dict[str, float], report: dict[str, Evaluation], run: dict | None) -> None:
     """accuracies: percent by name of the image set; run: the state of the training run, where the checkpoint keeps it."""
-    lines = [f"# {title}", "", f"- network: {spec.name}, width {spec.width}, {parameters:,} parameters, {spec.classes} classes",
+    lines = [f"# {title}", "", f"- network: {spec.name}, width {spec.width}{', dense' if spec.dense else ''}, {parameters:,} parameters, {spec.classes} classes",
              f"- activation: {spec.activation}; padding: {spec.padding}{f', twist {spec.twist}' if spec.padding == 'twisted' else ''}", "- input: `image` float32 [N, 3, H, W], pixels 0 to 255 (normalisation is in the graph); output: `logits`", ""]
     lines += ["## Accuracy (float)", "", "| images | accuracy, % |", "| --- | --- |"]
     lines += [f"| {name} | {value:.2f} |" for name, value in accuracies.items()]

@@ -66,13 +66,13 @@ class OnnxGraph:
     def concat(self, parts: list[str], axis: int) -> str:
         return self._node("Concat", parts, axis=axis)
 
-    def conv(self, x: str, name: str, weight, bias=None, stride: int = 1, pad: int = 0) -> str:
+    def conv(self, x: str, name: str, weight, bias=None, stride: int = 1, pad: int = 0, dilation: int = 1) -> str:
         """weight [O, I, k, k]; pad is the number of zero pixels on each side."""
         inputs = [x, self._weight(f"{name}.weight", weight)]
         if bias is not None:
             inputs.append(self._weight(f"{name}.bias", bias))
         size = weight.shape[-1]
-        return self._node("Conv", inputs, kernel_shape=[size, size], strides=[stride] * 2, pads=[pad] * 4, dilations=[1, 1], group=1)
+        return self._node("Conv", inputs, kernel_shape=[size, size], strides=[stride] * 2, pads=[pad] * 4, dilations=[dilation] * 2, group=1)
 
     def batch_norm(self, x: str, name: str, scale, bias, mean, variance, epsilon: float) -> str:
         """(x - mean) / sqrt(variance + epsilon) * scale + bias, each [C]."""

@@ -32,38 +32,39 @@ class _CyclicPad(torch.autograd.Function):
     """Written out because autograd's version of the same copies costs as much as the convolution it serves."""
 
     @staticmethod
-    def forward(context, x, wrap):
-        context.wrap = wrap
+    def forward(context, x, wrap, reach):
+        context.wrap, context.reach = wrap, reach
         n, c, h, w = x.shape
-        out = x.new_empty(n, c, h + 2, w + 2)
-        inner = out[:, :, 1:-1]
-        inner[..., 1:-1] = x
-        inner[..., 0] = x[..., -1].roll(wrap, 2)
-        inner[..., -1] = x[..., 0].roll(-wrap, 2)
-        out[:, :, 0], out[:, :, -1] = out[:, :, -2], out[:, :, 1]
+        out = x.new_empty(n, c, h + 2 * reach, w + 2 * reach)
+        inner = out[:, :, reach:-reach]
+        inner[..., reach:-reach] = x
+        inner[..., :reach] = x[..., -reach:].roll(wrap, 2)
+        inner[..., -reach:] = x[..., :reach].roll(-wrap, 2)
+        out[:, :, :reach], out[:, :, -reach:] = inner[:, :, -reach:], inner[:, :, :reach]
         return out
 
     @staticmethod
     def backward(context, gradient):
-        inner = gradient[:, :, 1:-1].clone()
-        inner[:, :, -1] += gradient[:, :, 0]
-        inner[:, :, 0] += gradient[:, :, -1]
-        dx = inner[..., 1:-1].contiguous()
-        dx[..., -1] += inner[..., 0].roll(-context.wrap, 2)
-        dx[..., 0] += inner[..., -1].roll(context.wrap, 2)
-        return dx, None
+        reach = context.reach
+        inner = gradient[:, :, reach:-reach].clone()
+        inner[:, :, -reach:] += gradient[:, :, :reach]
+        inner[:, :, :reach] += gradient[:, :, -reach:]
+        dx = inner[..., reach:-reach].contiguous()
+        dx[..., -reach:] += inner[..., :reach].roll(-context.wrap, 2)
+        dx[..., :reach] += inner[..., -reach:].roll(context.wrap, 2)
+        return dx, None, None
 
 
-def cyclic_pad(x: torch.Tensor, wrap: int) -> torch.Tensor:
-    """Pad [N, C, H, W] to [N, C, H+2, W+2]: right of (y, W-1) is (y + wrap, 0), below (H-1, x) is (0, x)."""
-    return _CyclicPad.apply(x, wrap % x.shape[2])
+def cyclic_pad(x: torch.Tensor, wrap: int, reach: int = 1) -> torch.Tensor:
+    """Pad [N, C, H, W] by `reach` on each side: right of (y, W-1) is (y + wrap, 0), below (H-1, x) is (0, x)."""
+    return _CyclicPad.apply(x, wrap % x.shape[2], reach)
 
 
-def export_cyclic_pad(graph, x: str, wrap: int) -> str:
+def export_cyclic_pad(graph, x: str, wrap: int, reach: int = 1) -> str:
     """Write cyclic_pad as Slice and Concat nodes; returns the padded tensor's name. The image must have more than `wrap` rows."""
-    last_column = graph.slice(x, axis=3, start=-1)
-    first_column = graph.slice(x, axis=3, start=0, end=1)
-    left = graph.concat([graph.slice(last_column, axis=2, start=-wrap), graph.slice(last_column, axis=2, start=0, end=-wrap)], axis=2)
-    right = graph.concat([graph.slice(first_column, axis=2, start=wrap), graph.slice(first_column, axis=2, start=0, end=wrap)], axis=2)
+    last_columns = graph.slice(x, axis=3, start=-reach)
+    first_columns = graph.slice(x, axis=3, start=0, end=reach)
+    left = graph.concat([graph.slice(last_columns, axis=2, start=-wrap), graph.slice(last_columns, axis=2, start=0, end=-wrap)], axis=2)
+    right = graph.concat([graph.slice(first_columns, axis=2, start=wrap), graph.slice(first_columns, axis=2, start=0, end=wrap)], axis=2)
     wide = graph.concat([left, x, right], axis=3)
-    return graph.concat([graph.slice(wide, axis=2, start=-1), wide, graph.slice(wide, axis=2, start=0, end=1)], axis=2)
+    return graph.concat([graph.slice(wide, axis=2, start=-reach), wide, graph.slice(wide, axis=2, start=0, end=reach)], axis=2)

@@ -94,7 +94,7 @@ class Repair:
         """All training images as they are, and a share of them under each shift."""
         generator, found = np.random.default_rng(self.options.seed), None
         everyone = np.arange(len(self.planes))
-        for shift in (0, *idle_shifts(self.wrap, self.planes.shape[3])):
+        for shift in (0, *idle_shifts(self.wrap, self.planes.shape[3], network.dense)):
             chosen = everyone if shift == 0 else everyone[generator.random(len(everyone)) < self.options.share]
             if len(chosen) == 0:
                 continue

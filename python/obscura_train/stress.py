@@ -14,7 +14,7 @@ def stress_report(network, control: RangeControl, planes: np.ndarray, count: int
     generator = np.random.default_rng(seed)
     height, width = planes.shape[2:]
     report, wrap = {"real": evaluate(network, control, planes)}, wrap_of(network)
-    for pixels in idle_shifts(wrap, width):
+    for pixels in idle_shifts(wrap, width, network.dense):
         name = f"moved by {pixels} column{'s' * (pixels > 1)}" if pixels < width else f"rolled by {pixels // width} rows"
         report[name] = evaluate(network, control, shifted(planes, np.full(len(planes), pixels), wrap))
     report["extreme contrast"] = evaluate(network, control, extreme_contrast(planes[:count], generator))

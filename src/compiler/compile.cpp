@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <cmath>
 #include <filesystem>
 #include <functional>
@@ -27,6 +28,8 @@ constexpr int sampled_images = 64;
 /// Share of the calibration images whose class fewer weight bits must not change.
 constexpr double least_agreement = 0.99;
 constexpr int least_weight_bits = 2;
+/// Pixels of a head that CompileOptions::last_log_scale is meant for.
+constexpr double usual_head_pixels = 64;
 
 plan::RealNetwork simplify(const Graph& graph) {
     return lower(merge_linear(complete_squares(graph)));
@@ -62,6 +65,13 @@ plan::Plan integer_plan(const plan::RealNetwork& network, const Statistics& stat
     plan.alternatives = layout.alternatives;
     plan.cyclic_twin = layout.cyclic_twin;
     return plan;
+}
+
+/// The sum over more pixels has to fit the same primes, and the error of each pixel counts less in it.
+double last_log_scale(const plan::RealNetwork& network, const CompileOptions& options) {
+    const plan::RealLayer& head = network.layers.back();
+    const double pixels = static_cast<double>(head.height) * head.width;
+    return options.last_log_scale - 0.5 * std::log2(std::max(1.0, pixels / usual_head_pixels));
 }
 
 std::vector<int> classes_of(const plan::RealNetwork& network, const io::Images& images, ThreadPool& pool) {
@@ -125,6 +135,7 @@ plan::Plan compile(const std::vector<std::string>& onnx_paths, const io::Images&
     const auto with_bits = [&](int weight_bits) {
         CompileOptions chosen = options;
         chosen.weight_bits = weight_bits;
+        chosen.last_log_scale = last_log_scale(network, options);
         return integer_plan(network, statistics, samples, chosen, pool);
     };
     const bool fewest = wanted_bits(model, options) == fewest_weight_bits;

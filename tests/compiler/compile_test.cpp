@@ -150,6 +150,39 @@ TEST(Explain, SaysWhatZeroPaddingCosts) {
     EXPECT_TRUE(nlohmann::json::parse(to_json(explain(cyclic))).at("zero_padding").is_null());
 }
 
+/// Without strides there is nothing to merge or to mask, and no tile idles, however few pixels a cell has.
+TEST(Compile, DenseNetworksInEveryLayout) {
+    const auto want = expected("tiny-dense");
+    const io::Images images = testing::images(want, 8, 8, 2);
+    for (const int run : {1, 2, 4, 8, 16, 32, 64}) {
+        SCOPED_TRACE(fmt::format("{} pixels a tile", run));
+        CompileOptions options = toy_options();
+        options.run_length = run;
+        const plan::Plan plan = toy_plan("tiny-dense", 2, options);
+        for (std::size_t i = 0; i < plan.layers.size(); ++i) {
+            EXPECT_EQ(plan.layers[i].merged_run, 0);
+            EXPECT_FALSE(plan.layers[i].masked);
+            EXPECT_EQ(plan::layouts(plan)[i + 1].gap, 1);
+        }
+        for (std::size_t i = 0; i < want.scores.size(); ++i) {
+            const auto exact =
+                plan::evaluate_exactly(plan, plan::encode_exactly(plan.input, images.pixels.data() + i * 128));
+            for (std::size_t o = 0; o < exact.scores.size(); ++o) EXPECT_NEAR(exact.scores[o], want.scores[i][o], 0.1);
+        }
+    }
+}
+
+/// The sum over many pixels has to fit the last two primes, so the last squares are smaller, by half a bit for every
+/// doubling beyond 64.
+TEST(Compile, HeadsOverManyPixelsHaveSmallerSquares) {
+    CompileOptions options = toy_options();
+    const plan::Plan few = toy_plan("tiny-dense", 2, options);
+    EXPECT_NEAR(std::log2(few.layers[2].rms), options.last_log_scale, 0.3);
+    const plan::Plan many =
+        compile(model_path("tiny-large"), testing::images(expected("tiny-large"), 16, 16, 1), options);
+    EXPECT_NEAR(std::log2(many.layers[0].rms), options.last_log_scale - 1, 0.3);
+}
+
 /// Twisted and circular padding in every layout that they fit: exact integers follow ONNX's own scores. Twisted, no
 /// mask is needed, and where both sides of the cells are even nothing idles.
 TEST(Compile, PaddingThatWrapsFartherInEveryLayout) {

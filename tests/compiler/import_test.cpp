@@ -52,7 +52,7 @@ TEST_P(Models, LoweredNetworkGivesTheScores) {
 
 INSTANTIATE_TEST_SUITE_P(TestData, Models,
                          ::testing::Values("tiny-resnet", "tiny-pool", "tiny-zeros", "tiny-same", "tiny-ensemble",
-                                           "tiny-twisted", "tiny-circular"));
+                                           "tiny-twisted", "tiny-circular", "tiny-dense"));
 
 TEST(Import, ResNetBecomesOneLayerAnActivation) {
     const plan::RealNetwork network = import_network(model_path("tiny-resnet"));
@@ -99,6 +99,20 @@ TEST(Import, FindsHowFarPaddingWraps) {
     };
     EXPECT_EQ(wraps("tiny-twisted"), (std::vector<int>{2, 2, 1}));
     EXPECT_EQ(wraps("tiny-circular"), (std::vector<int>{8, 8})) << "a plain torus: as far as the image is high";
+}
+
+TEST(Import, DilatedTapsWrapLikeOthers) {
+    const plan::RealNetwork network = import_network(model_path("tiny-dense"));
+    ASSERT_EQ(network.layers.size(), 4U);
+    for (std::size_t i = 0; i < 3; ++i) {
+        const auto& operand = network.layers[i].operands[0];
+        const int reach = static_cast<int>(i) + 1;
+        EXPECT_EQ(operand.stride, 1);
+        EXPECT_EQ(operand.padding, plan::Padding::raster);
+        ASSERT_EQ(operand.taps.size(), 9U);
+        EXPECT_EQ(operand.taps.front(), (plan::Tap{-reach, -reach}));
+        EXPECT_EQ(operand.taps.back(), (plan::Tap{reach, reach}));
+    }
 }
 
 TEST(Import, RefusesPaddingThatIsNeitherZerosNorCyclic) {

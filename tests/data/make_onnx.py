@@ -114,6 +114,22 @@ def tiny_twisted() -> dict:
     return m.save("tiny-twisted", m.classifier(x, 6, 3), 3)
 
 
+def tiny_dense() -> dict:
+    """No strides: taps move apart instead, two and three pixels, and the mean is over all pixels."""
+    m = Model(8, channels=2, size=8)
+    x = m.activation(m.conv(m.raster_pad(m.normalised("image")), 2, 4, 3), 4)
+    branch = m.activation(m.conv(m.raster_pad(x, reach=2), 4, 6, 3, dilations=[2, 2]), 6)
+    x = m.activation(m.node("Add", m.conv(m.raster_pad(branch, reach=3), 6, 6, 3, dilations=[3, 3]), m.conv(x, 4, 6, 1)), 6)
+    return m.save("tiny-dense", m.classifier(x, 6, 3), 3)
+
+
+def tiny_large() -> dict:
+    """Sixteen pixels a side, all of which the mean is over."""
+    m = Model(9, channels=1, size=16)
+    x = m.activation(m.conv(m.raster_pad(m.normalised("image")), 1, 4, 3), 4)
+    return m.save("tiny-large", m.classifier(x, 4, 3), 3)
+
+
 def tiny_circular() -> dict:
     m = Model(7, channels=2, size=8)
     x = m.activation(m.conv(m.circular_pad(m.normalised("image")), 2, 4, 3), 4)
@@ -201,6 +217,8 @@ if __name__ == "__main__":
         "tiny-ensemble": tiny_ensemble(),
         "tiny-twisted": tiny_twisted(),
         "tiny-circular": tiny_circular(),
+        "tiny-dense": tiny_dense(),
+        "tiny-large": tiny_large(),
     }
     (HERE / "expected.json").write_text(json.dumps(expected) + "\n")
     broken()

@@ -6,13 +6,15 @@ import pytest
 import torch
 
 from obscura_train.activations import make_activation
-from obscura_train.convert import with_padding
+from obscura_train.convert import make_dense, with_padding
 from obscura_train.errors import UserError
 from obscura_train.export import export_onnx
 from obscura_train.folded import BoundedSquare, FoldedResNet
+from obscura_train.layers import Conv
 from obscura_train.networks import NetworkSpec, build
 from obscura_train.padding import cyclic_pad
 from obscura_train.range_control import RangeControl
+from obscura_train.statistics import fit_statistics
 
 SIDE = 16
 
@@ -27,19 +29,22 @@ def trained_like(spec: NetworkSpec):
 
 
 @pytest.mark.parametrize("wrap", [1, 2, 4])
-def test_cyclic_pad_wraps_to_the_start_of_a_lower_row(wrap):
+@pytest.mark.parametrize("reach", [1, 3])
+def test_cyclic_pad_wraps_to_the_start_of_a_lower_row(wrap, reach):
     height, width = 4, 5
     pixels = torch.arange(height * width, dtype=torch.float32).view(1, 1, height, width)
-    padded = cyclic_pad(pixels, wrap)
-    for y in range(-1, height + 1):
-        for x in range(-1, width + 1):
+    padded = cyclic_pad(pixels, wrap, reach)
+    assert padded.shape == (1, 1, height + 2 * reach, width + 2 * reach)
+    for y in range(-reach, height + reach):
+        for x in range(-reach, width + reach):
             row = (y + wrap * (x // width)) % height
-            assert padded[0, 0, y + 1, x + 1] == row * width + x % width
+            assert padded[0, 0, y + reach, x + reach] == row * width + x % width
 
 
-def test_cyclic_pad_gradient():
+@pytest.mark.parametrize("reach", [1, 2])
+def test_cyclic_pad_gradient(reach):
     x = torch.randn(2, 2, 3, 4, dtype=torch.float64, requires_grad=True)
-    assert torch.autograd.gradcheck(lambda x: cyclic_pad(x, 2), x)
+    assert torch.autograd.gradcheck(lambda x: cyclic_pad(x, 2, reach), x)
 
 
 def test_twisted_padding_wraps_by_half_as_many_rows_after_a_stride():
@@ -57,14 +62,52 @@ def test_weights_stay_under_another_padding():
         torch.testing.assert_close(new.state_dict()[name], value)
 
 
+def moved_right(pixels, columns: int, wrap: int):
+    """[N, C, H, W] around a torus whose rows go on `wrap` rows lower."""
+    return torch.cat((pixels[..., -columns:].roll(wrap, 2), pixels[..., :-columns]), 3) if columns else pixels
+
+
 def test_twisted_padding_lets_images_move_by_cells():
     """The scores do not change when an image moves by a cell's width around the twisted torus: cells trade places."""
     network = trained_like(NetworkSpec(classes=5, padding="twisted"))
     pixels = torch.randint(0, 256, (2, 3, SIDE, SIDE)).float()
     cell = network.stem.wrap
-    moved = torch.cat((pixels[..., -cell:].roll(cell, 2), pixels[..., :-cell]), 3)
     with torch.no_grad():
-        torch.testing.assert_close(network(moved), network(pixels), rtol=1e-4, atol=1e-4)
+        torch.testing.assert_close(network(moved_right(pixels, cell, cell)), network(pixels), rtol=1e-4, atol=1e-4)
+
+
+def test_a_dense_network_is_the_mean_over_all_shifts():
+    """Under twisted padding exactly: its one stride makes four networks of it, by even and odd rows and columns."""
+    spec = NetworkSpec(classes=5, padding="twisted")
+    network = trained_like(spec)
+    dense_spec, dense = make_dense(spec, network)
+    assert dense_spec.dense and [conv.stride for conv in dense.modules() if isinstance(conv, Conv)] == [1] * 6
+    pixels = torch.randint(0, 256, (3, 3, SIDE, SIDE)).float()
+    shifts = [moved_right(pixels.roll(down, 2), right, network.stem.wrap) for down in (0, 1) for right in (0, 1)]
+    with torch.no_grad():
+        expected = sum(network(shift) for shift in shifts) / 4
+        torch.testing.assert_close(dense(pixels), expected, rtol=1e-4, atol=1e-4)
+        assert not torch.allclose(network(pixels), expected, rtol=1e-3, atol=1e-3)
+
+
+def test_only_residual_networks_become_dense_and_only_once():
+    with pytest.raises(UserError, match="vgg11 has no dense form"):
+        make_dense(NetworkSpec("vgg11"), None)
+    with pytest.raises(UserError, match="dense already"):
+        make_dense(NetworkSpec(dense=True), None)
+
+
+def test_statistics_are_those_of_the_images_given():
+    network = trained_like(NetworkSpec(classes=5))
+    planes = np.random.default_rng(4).integers(0, 256, (256, 3, SIDE, SIDE)).astype(np.uint8)
+    for norm in (module for module in network.modules() if isinstance(module, torch.nn.BatchNorm2d)):
+        norm.running_mean.fill_(7)
+    fit_statistics(network, planes)
+    assert not network.training and network.stem_act.linear_norm.momentum == 0.1
+    with torch.no_grad():
+        z = network.stem(network.pixels(torch.from_numpy(planes).float()))
+    torch.testing.assert_close(network.stem_act.linear_norm.running_mean, z.mean((0, 2, 3)), rtol=1e-4, atol=1e-4)
+    torch.testing.assert_close(network.stem_act.linear_norm.running_var, z.var((0, 2, 3)), rtol=1e-2, atol=1e-4)
 
 
 @pytest.mark.parametrize("kind", ["hermite", "quadratic"])
@@ -86,9 +129,9 @@ def test_bounded_square_clamps_and_sends_the_peak_gradient_to_the_largest_value(
     assert v.grad.flatten().tolist() == [2, -10, 4, 6]  # the peak within the limit passes nothing
 
 
-@pytest.mark.parametrize("activation", ["hermite", "quadratic"])
-def test_folded_form_agrees_in_value_and_gradient(activation):
-    network = trained_like(NetworkSpec(classes=5, activation=activation))
+@pytest.mark.parametrize("activation, dense", [("hermite", False), ("quadratic", False), ("hermite", True)])
+def test_folded_form_agrees_in_value_and_gradient(activation, dense):
+    network = trained_like(NetworkSpec(classes=5, activation=activation, dense=dense))
     control = RangeControl(network, limit=1.5, clamp=2.5)
     control.clamping = True
     pixels = torch.randint(0, 256, (6, 3, SIDE, SIDE)).float()
@@ -105,7 +148,8 @@ def test_folded_form_agrees_in_value_and_gradient(activation):
 
 
 @pytest.mark.parametrize("spec", [NetworkSpec(classes=5), NetworkSpec(classes=5, activation="quadratic", padding="zeros"),
-                                  NetworkSpec(classes=5, activation="relu"), NetworkSpec("vgg11", classes=5), NetworkSpec(classes=5, padding="twisted")], ids=str)
+                                  NetworkSpec(classes=5, activation="relu"), NetworkSpec("vgg11", classes=5), NetworkSpec(classes=5, padding="twisted"), NetworkSpec(classes=5, dense=True),
+                                  NetworkSpec(classes=5, padding="twisted", dense=True), NetworkSpec(classes=5, padding="zeros", dense=True)], ids=str)
 def test_onnx_agrees(spec, tmp_path):
     network = trained_like(spec)
     model = export_onnx(tmp_path / "net.onnx", spec, [network], SIDE, ("a", "b"))

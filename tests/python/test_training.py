@@ -98,6 +98,13 @@ def test_command_line_from_training_to_card(coloured_images, tmp_path, capsys):
     assert main(["stress", best, *data, "--count", "8", "--adversarial", "4", "--card", str(tmp_path / "card.md")]) == 0
     card = (tmp_path / "card.md").read_text()
     assert "gradient-maximised" in card and "moved by 3 columns" in card
+    dense = str(tmp_path / "dense.pt")
+    capsys.readouterr()
+    assert main(["dense", best, *data, "--validation", "20", "--out", dense]) == 0
+    assert "dense: accuracy" in capsys.readouterr().out and load_network(dense)[0].dense
+    assert main(["stress", dense, *data, "--count", "8", "--adversarial", "0", "--card", str(tmp_path / "dense.md")]) == 0
+    card = (tmp_path / "dense.md").read_text()
+    assert "width 1, dense" in card and "moved by" not in card
     assert main(["export", best, quadratic + "quadratic/best.pt", "--side", str(SIDE), "--out", str(tmp_path / "both.onnx")]) == 0
 
 

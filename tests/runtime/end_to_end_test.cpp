@@ -91,6 +91,10 @@ INSTANTIATE_TEST_SUITE_P(
                       ToyShape{11, 8, 2, 4, 3, true, false, false, 2}, ToyShape{11, 8, 2, 8, 3, true, false, false, 2},
                       ToyShape{11, 8, 2, 8, 3, true, false, false, 4}, ToyShape{11, 8, 2, 2, 3, true, false, false, 2},
                       ToyShape{11, 8, 2, 16, 3, true, false, false, 2},
+                      // dense: a pixel a tile, two, and parts of rows that taps reach across
+                      ToyShape{12, 8, 2, 1, 3, false, false, false, 1, 0, false, 2},
+                      ToyShape{12, 8, 2, 2, 3, false, false, false, 1, 0, false, 2},
+                      ToyShape{11, 8, 2, 4, 3, false, false, false, 1, 0, false, 3},
                       // other keys, and smaller rings, after merging
                       ToyShape{11, 8, 2, 4, 3, true, true, false, 1, 0, true},
                       ToyShape{12, 8, 2, 1, 3, true, true, false, 1, 0, true},
@@ -103,6 +107,7 @@ INSTANTIATE_TEST_SUITE_P(
                (i.param.wrap > 1 ? "Wrap" + std::to_string(i.param.wrap) : "") + "N" +
                std::to_string(1 << i.param.log_degree) + "Side" + std::to_string(i.param.side) + "Run" +
                std::to_string(i.param.run_length) + "K" + std::to_string(i.param.special) +
+               (i.param.dilation > 1 ? "Dilation" + std::to_string(i.param.dilation) : "") +
                (i.param.segments ? "Shrink" + std::to_string(i.param.shrink) : "");
     });
 

@@ -25,6 +25,7 @@ struct ToyShape {
     int wrap = 1;           ///< of cyclic padding at the full size; half of it, but at least 1, after the stride
     int shrink = 0;         ///< the layers after a merging go to a ring of 2^shrink times fewer slots
     bool segments = false;  ///< they have keys and special primes of their own, whether they shrink or not
+    int dilation = 1;       ///< pixels between the taps of the last convolutions, if nothing is strided or merged
 };
 
 inline std::vector<plan::Tap> square_taps(int reach) {
@@ -45,7 +46,7 @@ inline plan::Plan toy_plan(const ToyShape& shape, unsigned seed) {
     plan.input.mean.assign(static_cast<std::size_t>(shape.channels), 120);
     plan.input.factor.assign(static_cast<std::size_t>(shape.channels), 0x1p44 / 128);
     plan.segments.front().parameters.log_degree = shape.log_degree;
-    int wrap = shape.wrap;
+    int wrap = shape.wrap, dilation = 1;
     std::vector<int> output_levels{0};  // counted from the top until all layers are known
 
     auto operand = [&](int source, int channels, int outputs, int stride, int reach, int range) {
@@ -53,7 +54,7 @@ inline plan::Plan toy_plan(const ToyShape& shape, unsigned seed) {
         o.source = source;
         o.channels = channels;
         o.stride = stride;
-        o.taps = square_taps(reach);
+        for (const auto tap : square_taps(reach)) o.taps.push_back({dilation * tap.dy, dilation * tap.dx});
         if (reach > 0) o.padding = shape.zeros ? plan::Padding::zeros : plan::Padding{wrap};
         std::uniform_int_distribution<int> weight(-range, range);
         for (std::size_t i = 0;
@@ -109,6 +110,7 @@ inline plan::Plan toy_plan(const ToyShape& shape, unsigned seed) {
         for (std::size_t c = 0; c < 5; ++c) identity.weights[c * 6] = 1;
         layer("fourth", 5, small, plan::Finish::square, {operand(3, 5, 5, 1, 1, 30), identity});
     } else {
+        dilation = shape.dilation;
         layer("third", 5, small, plan::Finish::square, {operand(1, 3, 5, stride, 1, 40)});
         wrap = std::max(1, wrap / stride);
         layer("fourth", 5, small, plan::Finish::square, {operand(2, 5, 5, 1, 1, 30), operand(1, 3, 5, stride, 0, 30)});

@@ -13,10 +13,12 @@ def rolled(planes: np.ndarray, generator: np.random.Generator) -> np.ndarray:
     return np.stack([np.roll(image, step, axis=1) for image, step in zip(planes, steps)])
 
 
-def idle_shifts(wrap: int, width: int) -> tuple[int, ...]:
-    """Pixels by which idle slots see an image moved, under padding of a wrap: with raster padding whole rows, or pixels where
+def idle_shifts(wrap: int, width: int, dense: bool = False) -> tuple[int, ...]:
+    """Pixels by which idle slots see an image moved, under padding of a wrap; none if the network is dense and so leaves no slot idle. With raster padding whole rows, or pixels where
     runs are shorter than a row; with twisted padding columns (where strides divide by the twist, as many further is the same
     network on the same numbers). Networks of more strides see farther moves as well: these stand in for them."""
+    if dense:
+        return ()
     return tuple(range(1, max(wrap, 4))) if wrap > 1 else (width, 2 * width, 3 * width, 1, 2, 3)
 
 

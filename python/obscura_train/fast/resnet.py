@@ -18,7 +18,7 @@ class FastResNet:
 
     @staticmethod
     def supports(network) -> bool:
-        if not (isinstance(network, ResNet) and isinstance(network.stem_act, Hermite) and network.stem.wrap > 0):
+        if not (isinstance(network, ResNet) and not network.dense and isinstance(network.stem_act, Hermite) and network.stem.wrap > 0):
             return False
         whole_vectors = all(len(module.gain) % 4 == 0 for module in network.modules() if isinstance(module, Hermite))
         return whole_vectors and network.head.weight.device.type == "cpu"

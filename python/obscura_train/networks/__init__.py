@@ -15,7 +15,7 @@ NETWORKS = tuple(SHAPES) + tuple(STAGES)
 
 @dataclass(frozen=True)
 class NetworkSpec:
-    """width multiplies every channel count: resnet20 with width 4 is the 64-128-256 network.  twist is twisted padding's."""
+    """width multiplies every channel count: resnet20 with width 4 is the 64-128-256 network.  twist is twisted padding's.  dense: see resnet.py."""
 
     name: str = "resnet20"
     classes: int = 10
@@ -23,6 +23,7 @@ class NetworkSpec:
     padding: str = "raster"
     width: int = 1
     twist: int = 4
+    dense: bool = False
 
     def __post_init__(self):
         for what, value, known in (("network", self.name, NETWORKS), ("activation", self.activation, ACTIVATIONS), ("padding", self.padding, PADDINGS)):
@@ -32,12 +33,14 @@ class NetworkSpec:
             raise UserError(f"a twist of {self.twist} rows: need a power of two")
         if self.width < 1 or self.classes < 2:
             raise UserError(f"width {self.width} and {self.classes} classes: need at least 1 and 2")
+        if self.dense and self.name not in SHAPES:
+            raise UserError(f"{self.name} has no dense form; residual networks do")
 
 
 def build(spec: NetworkSpec) -> nn.Module:
     """A fresh network with random weights (torch's global generator)."""
     padding = Padding(spec.padding, spec.twist)
     if spec.name in SHAPES:
-        return ResNet(SHAPES[spec.name].widened(spec.width), spec.classes, spec.activation, padding)
+        return ResNet(SHAPES[spec.name].widened(spec.width), spec.classes, spec.activation, padding, spec.dense)
     stages = tuple(tuple(channels * spec.width for channels in stage) for stage in STAGES[spec.name])
     return VGG(stages, spec.classes, spec.activation, padding)

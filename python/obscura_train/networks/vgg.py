@@ -17,6 +17,8 @@ STAGES = {
 class VGG(nn.Module):
     """Raw pixels [N, colours, H, W] (0..255), sides a multiple of 16, to logits [N, classes]."""
 
+    dense = False
+
     def __init__(self, stages, classes: int, activation: str, padding: Padding, colours: int = 3):
         super().__init__()
         self.pixels = PixelNorm()
