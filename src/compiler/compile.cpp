@@ -62,6 +62,7 @@ plan::Plan integer_plan(const plan::RealNetwork& network, const Statistics& stat
     split_layers(plan, layout.merging, layout.levels.operands);
     plan.segments = layout.segments;
     plan.cell = layout.cell;
+    plan.copies = layout.copies;
     plan.alternatives = layout.alternatives;
     plan.cyclic_twin = layout.cyclic_twin;
     return plan;

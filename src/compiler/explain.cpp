@@ -162,6 +162,8 @@ class Explainer {
             of.digits = parameters.digits(parameters.levels());
             of.log2_qp = parameters.log2_qp();
             of.rotation_keys = static_cast<int>(segment.rotation_keys.size());
+            const bool switched = !result.empty() && of.ring_degree != result.back().ring_degree;
+            of.keys = of.rotation_keys + (segment.relinearisation_level > 0 ? 1 : 0) + (switched ? 1 : 0);
             of.key_bytes = segment_key_bytes(plan_, result.size());
             result.push_back(std::move(of));
         }

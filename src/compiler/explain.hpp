@@ -49,7 +49,8 @@ struct SegmentExplanation {
     int digits = 0;
     double log2_qp = 0;
     int rotation_keys = 0;
-    std::uint64_t key_bytes = 0;  ///< on the wire, with the key that switches to this ring
+    int keys = 0;  ///< with the relinearisation key, and the one that switches to this ring, where there are such
+    std::uint64_t key_bytes = 0;  ///< of all of them on the wire
     double seconds = 0;           ///< predicted
 };
 

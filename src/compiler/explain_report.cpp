@@ -95,7 +95,7 @@ std::string segments_text(const Explanation& e) {
                     "from layer", "N", "limbs", "digits", "log2(QP)", "keys", "keys MB", "seconds");
     for (const SegmentExplanation& s : e.segments)
         text += fmt::format("{:<24} {:>7} {:>7} {:>6} {:>8.1f} {:>5} {:>8.1f} {:>8.2f}\n", s.first_layer, s.ring_degree,
-                            fmt::format("{}+{}", s.limbs, s.special_limbs), s.digits, s.log2_qp, s.rotation_keys + 1,
+                            fmt::format("{}+{}", s.limbs, s.special_limbs), s.digits, s.log2_qp, s.keys,
                             megabytes(s.key_bytes), s.seconds);
     return text;
 }
@@ -110,6 +110,7 @@ nlohmann::json segments_json(const Explanation& e) {
                           {"digits", s.digits},
                           {"log2_qp", s.log2_qp},
                           {"rotation_keys", s.rotation_keys},
+                          {"keys", s.keys},
                           {"key_bytes", s.key_bytes},
                           {"seconds", s.seconds}});
     return result;

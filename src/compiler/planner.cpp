@@ -27,6 +27,7 @@ Skeleton skeleton(const plan::RealNetwork& network, const Design& design, const 
     Skeleton result;
     plan::Plan& plan = result.plan;
     plan.cell = design.cell;
+    plan.copies = design.copies;
     plan.input = network.input;
     plan.memory_bytes = tensor::residue_bytes(options.memory_bytes);
     for (std::size_t i = 0; i < network.layers.size(); ++i) {
@@ -103,6 +104,33 @@ struct Weighed {
     plan::Alternative takes;
 };
 
+/// The design with the segments that its rings are best cut into, and what it takes then.
+Weighed segmented(const plan::RealNetwork& network, Design design, const std::vector<ckks::ParametersLiteral>& choices,
+                  const CompileOptions& options) {
+    plan::Plan plan = skeleton(network, design, options).plan;
+    plan.segments = design.segments;
+    for (plan::Segment& segment : plan.segments) {
+        const int log_degree = segment.parameters.log_degree;
+        segment.parameters = choices.front();
+        segment.parameters.log_degree = log_degree;
+    }
+    plan.segments = choose_segments(plan, choices, options);
+    fill_keys(plan);
+    design.segments = plan.segments;
+    return {std::move(design), weigh(plan, options)};
+}
+
+/// Copies that fill the slots which so few images leave idle, as many as smaller rings make use of; 1 if there is no
+/// batch to expect. Sets design.copies and design.segments.
+void choose_copies(const plan::RealNetwork& network, int tiles, const ckks::ParametersLiteral& parameters,
+                   const CompileOptions& options, Design& design) {
+    const int room = (1 << parameters.log_degree) / tiles;
+    int copies = 1;
+    while (options.batch > 0 && 2 * copies * options.batch <= room) copies *= 2;
+    design.segments = copy_segments(skeleton(network, design, options).plan, parameters, copies);
+    design.copies = 1 << (parameters.log_degree - design.segments.back().parameters.log_degree);
+}
+
 /// The faster of the ways to merge.
 Weighed best_for(const plan::RealNetwork& network, int run_length, const CompileOptions& options) {
     const plan::Cell cell = input_cell(network, run_length);
@@ -114,21 +142,15 @@ Weighed best_for(const plan::RealNetwork& network, int run_length, const Compile
         design.merging = choose_merging(network, cell, options.merge_tiles, apart);
         design.levels = assign_levels(network, design.merging);
         const auto choices = parameter_choices(design.levels, tiles, options);
-        choose_rings(network, apart, choices, options, design);
-        plan::Plan plan = skeleton(network, design, options).plan;
-        plan.segments = design.segments;
-        for (plan::Segment& segment : plan.segments) {
-            const int log_degree = segment.parameters.log_degree;
-            segment.parameters = choices.front();
-            segment.parameters.log_degree = log_degree;
-        }
-        plan.segments = choose_segments(plan, choices, options);
-        fill_keys(plan);
-        design.segments = plan.segments;
-        const auto takes = weigh(plan, options);
-        if (!best || takes.seconds < best->takes.seconds) best = Weighed{design, takes};
         const auto& merging = design.merging.layers;
-        if (std::all_of(merging.begin(), merging.end(), [](int run) { return run == 0; })) break;
+        const bool merges = std::any_of(merging.begin(), merging.end(), [](int run) { return run != 0; });
+        if (merges)
+            choose_rings(network, apart, choices, options, design);
+        else
+            choose_copies(network, tiles, choices.front(), options, design);
+        Weighed weighed = segmented(network, std::move(design), choices, options);
+        if (!best || weighed.takes.seconds < best->takes.seconds) best = std::move(weighed);
+        if (!merges) break;
     }
     return std::move(*best);
 }

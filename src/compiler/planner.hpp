@@ -13,6 +13,7 @@ namespace obscura::compiler {
 /// A layout of a network, and all that follows from it before any weight is quantised.
 struct Design {
     plan::Cell cell;
+    int copies = 1;  ///< of the images in a ciphertext
     Merging merging;
     Levels levels;
     std::vector<plan::Segment> segments;          ///< with parameters and keys

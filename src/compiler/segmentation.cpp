@@ -1,6 +1,7 @@
 #include "compiler/segmentation.hpp"
 
 #include <algorithm>
+#include <bit>
 #include <cassert>
 #include <cmath>
 #include <limits>
@@ -175,7 +176,9 @@ int limbs_from(const plan::Plan& plan, std::size_t first) {
                 limbs = std::max(limbs, plan.layers[i].level);
             } else if (operand.source < static_cast<int>(first)) {
                 const auto& source = plan.layers[static_cast<std::size_t>(operand.source)];
-                const bool rescales_here = source.merged_run != 0 && source.finish == plan::Finish::square;
+                const bool switched =
+                    source.merged_run != 0 || plan.switches_ring(static_cast<std::size_t>(operand.source));
+                const bool rescales_here = switched && source.finish == plan::Finish::square;
                 limbs = std::max(limbs, source.output_level() + (rescales_here ? 1 : 0));
             }
     return limbs;
@@ -211,6 +214,26 @@ std::optional<std::vector<plan::Segment>> ring_segments(const plan::Plan& plan, 
         current = here;
     }
     return segments;
+}
+
+std::vector<plan::Segment> copy_segments(const plan::Plan& plan, const ckks::ParametersLiteral& parameters,
+                                         int copies) {
+    plan::Plan rings = plan;
+    rings.segments.assign(1, {});
+    rings.segments.front().parameters.log_degree = parameters.log_degree;
+    for (std::size_t i = 1; i < plan.layers.size() && copies > 1; ++i) {
+        if (!can_cut(plan, i)) continue;
+        const int here = rings.segments.back().parameters.log_degree;
+        rings.segments.emplace_back().first_layer = static_cast<int>(i);
+        int fewer = copies;  // times fewer slots: as many as the primes that are left allow
+        for (; fewer > 1; fewer /= 2) {
+            rings.segments.back().parameters.log_degree = here - std::countr_zero(static_cast<unsigned>(fewer));
+            if (ring_suffices(parameters, limbs_from(rings, i), rings.segments.back().parameters.log_degree)) break;
+        }
+        copies /= fewer;
+        if (fewer == 1) rings.segments.pop_back();
+    }
+    return rings.segments;
 }
 
 std::vector<plan::Segment> choose_segments(const plan::Plan& outline,

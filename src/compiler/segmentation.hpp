@@ -25,6 +25,10 @@ bool ring_suffices(const ckks::ParametersLiteral& parameters, int limbs, int log
 std::optional<std::vector<plan::Segment>> ring_segments(const plan::Plan& plan, const std::vector<int>& tiles,
                                                         int log_degree);
 
+/// The segments of a plan whose ciphertexts hold so many copies of their images at first, one for each ring, with first
+/// layer and log2 of the degree: each ring is entered as soon as `parameters` allow it.
+std::vector<plan::Segment> copy_segments(const plan::Plan& plan, const ckks::ParametersLiteral& parameters, int copies);
+
 /// The fastest segments by the cost model. `outline`: layers, and one segment for each ring, with its first layer and
 /// log_degree and for the rest the parameters of the first choice. `choices`: for the first segment, they differ in the
 /// number of special primes. Keys are left to be filled in (fill_keys).

@@ -11,7 +11,7 @@
 ///
 /// offset size  field (little endian)
 ///      0    8  magic "OBSCURA" and a zero byte
-///      8    4  format version, now 3
+///      8    4  format version (container_layout.hpp)
 ///     12    4  kind (FileKind)
 ///     16    4  flags; bit 0: made with insecure test parameters
 ///     20    4  reserved, zero

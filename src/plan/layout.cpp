@@ -39,8 +39,11 @@ Cell cell_of(int pixels, int width, int wrap) {
     return {pixels / across, across};
 }
 
-Layout input_layout(int height, int width, Cell cell, int log_degree) {
-    const int slots = 1 << log_degree;
+Layout input_layout(int height, int width, Cell cell, int log_degree, int copies) {
+    if (!power_of_two(copies) || copies > 1 << log_degree)
+        throw Error(ErrorCode::unsupported,
+                    fmt::format("{} copies in 2^{} slots: must be a power of two, no more", copies, log_degree));
+    const int slots = (1 << log_degree) / copies;
     const int pixels = height * width;
     if (!power_of_two(cell.height) || !power_of_two(cell.width) || height % cell.height != 0 ||
         width % cell.width != 0 || !power_of_two(pixels / cell.pixels()) || pixels / cell.pixels() > slots)
@@ -49,7 +52,7 @@ Layout input_layout(int height, int width, Cell cell, int log_degree) {
                                 "two that divide the image's, and leave a power of two of at most {} cells",
                                 cell.height, cell.width, height, width, slots, slots));
     const int tiles = pixels / cell.pixels();
-    return Layout{height, width, cell, 1, slots / tiles, tiles};
+    return Layout{height, width, cell, 1, slots / tiles, tiles, copies};
 }
 
 Layout strided(const Layout& source, int stride) {
@@ -186,7 +189,8 @@ bool needs_masks(const Layer& layer, const std::vector<Layout>& sources, const L
 
 std::vector<Layout> layouts(const Plan& plan) {
     const auto& input = plan.input;
-    std::vector<Layout> result{input_layout(input.height, input.width, plan.cell, plan.parameters().log_degree)};
+    std::vector<Layout> result{
+        input_layout(input.height, input.width, plan.cell, plan.parameters().log_degree, plan.copies)};
     for (std::size_t i = 0; i < plan.layers.size(); ++i) {
         const Layer& layer = plan.layers[i];
         const auto fail = [&](const std::string& what) {
@@ -204,11 +208,18 @@ std::vector<Layout> layouts(const Plan& plan) {
             if (!fits(source, operand.padding, operand.taps, operand.stride))
                 fail(fmt::format("padding that wraps by {} rows in cells of {}x{} pixels", operand.padding.wrap,
                                  source.cell.height, source.cell.width));
-            const int tiles = source.tiles >> shrink;
-            if (tiles == 0)
+            const bool merges = layer.merged_run != 0;
+            const int tiles = source.tiles >> shrink, copies = source.copies >> shrink;
+            if (merges && tiles == 0)
                 fail(fmt::format("{} tiles do not fit a ring of 2^{} times fewer slots", source.tiles, shrink));
-            const Layout here = layer.merged_run == 0 ? strided(source, operand.stride)
-                                                      : merged(source, operand.stride, layer.merged_run, tiles);
+            if (merges && shrink > 0 && source.copies > 1)
+                fail(fmt::format("{} copies go to a smaller ring, merged", source.copies));
+            if (!merges && copies == 0)
+                fail(fmt::format("{} copies in a ring of 2^{} times fewer slots, and it does not merge its tiles",
+                                 source.copies, shrink));
+            Layout here =
+                merges ? merged(source, operand.stride, layer.merged_run, tiles) : strided(source, operand.stride);
+            if (!merges) here.copies = copies;
             if (layer.merged_run != 0 && source != result[static_cast<std::size_t>(layer.operands[0].source + 1)])
                 fail("merges sources of different layouts");
             if (&operand != layer.operands.data() && here != output)

@@ -14,15 +14,19 @@
 /// runs of pixels in raster order. Where both sides of a cell are even, a stride of 2 halves both and leaves no slot
 /// idle. Else, if it drops tiles without moving anything, it leaves idle tiles, which is what `gap` counts: only tiles
 /// 0, gap, 2*gap, ... hold pixels of the image; the others compute the network on shifted images and are ignored.
+///
+/// Fewer images than there are slots for may be held in several copies, one after another: slots then repeat with the
+/// period N/copies, rotations by tiles go round in each copy, and a smaller ring holds fewer copies of the same.
 namespace obscura::plan {
 
 struct Layout {
     int height = 0;
     int width = 0;
-    Cell cell;      ///< pixels a tile holds, one a ciphertext column
-    int gap = 1;    ///< distance of two consecutive tiles of the image, in tiles
-    int batch = 0;  ///< images side by side in a tile, in slots; the same for every layout of a plan
-    int tiles = 0;  ///< tiles a ciphertext: slots / batch; the same for every layout of a ring
+    Cell cell;       ///< pixels a tile holds, one a ciphertext column
+    int gap = 1;     ///< distance of two consecutive tiles of the image, in tiles
+    int batch = 0;   ///< images side by side in a tile, in slots; the same for every layout of a plan
+    int tiles = 0;   ///< tiles of a copy: slots / copies / batch; the same for every layout of a ring
+    int copies = 1;  ///< a power of two; the same for every layout of a ring
 
     int pixels() const { return height * width; }
     int columns() const { return cell.pixels(); }
@@ -48,8 +52,8 @@ struct Layout {
 Cell cell_of(int pixels, int width, int wrap = 1);
 
 /// The layout of an encrypted image. The sides of the cell must be powers of two that divide the image's and leave a
-/// power of two of tiles, at most one tile a slot. Throws Error(unsupported) otherwise.
-Layout input_layout(int height, int width, Cell cell, int log_degree);
+/// power of two of tiles, at most one tile a slot of each copy. Throws Error(unsupported) otherwise.
+Layout input_layout(int height, int width, Cell cell, int log_degree, int copies = 1);
 
 /// The layout after a layer of stride 1 or 2 (output pixel (y, x) replaces source pixel (stride*y, stride*x)).
 /// Throws Error(unsupported) for stride 2 on odd sizes, and where tiles would have to be merged: where cells are 1 high

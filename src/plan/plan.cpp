@@ -165,7 +165,6 @@ void check_readers(const Plan& plan, std::size_t index, int level, const std::st
         fail(fmt::format("{} has {} limbs, segment {} only {}", where, limbs, reading,
                          plan.segments[reading].parameters.chain.size()));
     if (!plan.switches_ring(index - 1)) return;
-    if (plan.layers[index - 1].merged_run == 0) fail(where + " goes to a smaller ring, but does not merge its tiles");
     if (plan.segments[reading - 1].parameters.log_degree != plan.segments[own].parameters.log_degree)
         fail(where + " passes over a ring");
 }
@@ -208,7 +207,7 @@ int highest_square(const Plan& plan, std::size_t segment) {
 }
 
 int Plan::batch() const {
-    return input_layout(input.height, input.width, cell, parameters().log_degree).batch;
+    return input_layout(input.height, input.width, cell, parameters().log_degree, copies).batch;
 }
 
 std::string Plan::digest() const {

@@ -116,9 +116,9 @@ struct CyclicTwin {
 /// Consecutive layers that run in one ring, with one set of special primes and keys.
 ///
 /// As the modulus shrinks, fewer special primes and a smaller ring are enough for the same security. A layer whose
-/// output is read in a smaller ring merges its tiles into the first slots, leaves the others empty, and then switches
-/// the ciphertexts to the secret of that ring (ckks/ring_switch.hpp). If it squares, it rescales only there: switching
-/// adds errors as large as a key switch's, which would be seen in z.
+/// output is read in a smaller ring merges its tiles into the first slots and leaves the others empty, or holds several
+/// copies, and then switches the ciphertexts to the secret of that ring (ckks/ring_switch.hpp). If it squares, it
+/// rescales only there: switching adds errors as large as a key switch's, which would be seen in z.
 struct Segment {
     int first_layer = 0;
     /// The chain is the lower part of the first segment's, as many primes as the segment's operands have limbs.
@@ -130,7 +130,8 @@ struct Segment {
 struct Plan {
     std::string model;                                        ///< the network's name
     std::vector<Segment> segments = std::vector<Segment>(1);  ///< at least one; rings never grow
-    Cell cell;  ///< of the input layout: tiles T = H*W / pixels of a cell, images a ciphertext B = N/T
+    Cell cell;       ///< of the input layout: tiles T = H*W / pixels of a cell, images a ciphertext B = N/T/copies
+    int copies = 1;  ///< of the images in a ciphertext of the first ring (layout.hpp); smaller rings hold fewer
     InputEncoding input;
     std::vector<Layer> layers;                   ///< in execution order; the last is the head
     std::vector<std::string> class_names;        ///< empty, or one per score
@@ -150,7 +151,7 @@ struct Plan {
     /// Does the output of a layer go to a smaller ring?
     bool switches_ring(std::size_t layer) const;
 
-    /// Images one ciphertext batch holds: N / T.
+    /// Images one ciphertext batch holds: N / T / copies.
     int batch() const;
     /// SHA-256 over everything above, lower-case hex: ties keys, requests and results to the plan.
     std::string digest() const;

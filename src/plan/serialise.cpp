@@ -184,6 +184,7 @@ Plan plan_from(const json& value) {
     plan.segments.clear();
     for (const json& segment : segments) plan.segments.push_back(segment_from(segment));
     plan.cell = cell_from(value.at("cell"));
+    plan.copies = bounded(value, "copies", 1, 1 << limits::log_degree);
     const json& input = value.at("input");
     plan.input.channels = bounded(input, "channels", 1, limits::channels);
     plan.input.height = bounded(input, "height", 1, limits::size);
@@ -221,6 +222,7 @@ std::string describe(const Plan& plan) {
     const json value = {{"model", plan.model},
                         {"segments", segments},
                         {"cell", to_json(plan.cell)},
+                        {"copies", plan.copies},
                         {"input",
                          {{"channels", plan.input.channels},
                           {"height", plan.input.height},

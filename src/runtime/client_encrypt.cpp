@@ -67,6 +67,9 @@ std::vector<double> GroupEncryptor::slots(const GroupTag& tag, int column, int c
                 (images_.pixels[pixel * channels + c] - input.mean[c]) * input.factor[c];
         }
     }
+    const std::size_t period = values.size() / static_cast<std::size_t>(layout_.copies);
+    for (std::size_t at = period; at < values.size(); at += period)
+        std::copy_n(values.begin(), period, values.begin() + static_cast<std::ptrdiff_t>(at));
     return values;
 }
 

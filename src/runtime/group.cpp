@@ -27,7 +27,8 @@ int input_level(const plan::Plan& plan) {
 }
 
 plan::Layout input_layout(const plan::Plan& plan) {
-    return plan::input_layout(plan.input.height, plan.input.width, plan.cell, plan.parameters().log_degree);
+    return plan::input_layout(plan.input.height, plan.input.width, plan.cell, plan.parameters().log_degree,
+                              plan.copies);
 }
 
 std::uint64_t request_payload_bytes(const plan::Plan& plan, const ckks::Context& context) {

@@ -50,10 +50,11 @@ void LinearEngine::switch_rings(const plan::Layer& layer, std::vector<ckks::Ciph
     for (int i = 0; i < threads_.size(); ++i)
         scratch.push_back(std::make_unique<ckks::SwitchScratch>(*target_.bridge, pool_));
     const auto channels = static_cast<std::size_t>(layer.out_channels);
+    const auto parts = layer.merged_run != 0 ? ckks::Parts::sum : ckks::Parts::mean;
     threads_.parallel_for(static_cast<std::int64_t>(outputs.size()), [&](std::int64_t i, int worker) {
         const auto at = static_cast<std::size_t>(i);
         auto& output = outputs[at];
-        output = ckks::switch_ring(*target_.bridge, *target_.keys, target_.context.parameters().log_degree(),
+        output = ckks::switch_ring(*target_.bridge, *target_.keys, target_.context.parameters().log_degree(), parts,
                                    std::move(output), pool_, *scratch[static_cast<std::size_t>(worker)]);
         if (layer.finish != plan::Finish::square) return;
         output = ckks::rescale(target_.context, output, pool_);

@@ -15,7 +15,8 @@ TileMasks::TileMasks(const ckks::Context& context, const Geometry& geometry, int
     const double scale = context.prime(level - 1);
     std::vector<double> slots(n), coefficients(n);
     for (const auto& tiles : geometry.masks) {
-        for (std::size_t j = 0; j < n; ++j) slots[j] = tiles[j / static_cast<std::size_t>(batch)] ? scale : 0.0;
+        for (std::size_t j = 0; j < n; ++j)
+            slots[j] = tiles[j / static_cast<std::size_t>(batch) % tiles.size()] ? scale : 0.0;
         encoder.encode(slots, coefficients);
         auto& limbs = limbs_.emplace_back();
         limbs.limbs.resize(static_cast<std::size_t>(context.limbs()));

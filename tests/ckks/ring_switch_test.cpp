@@ -46,8 +46,9 @@ TEST(RingSwitch, AddsUpThePartsOfTheSlots) {
         const double scale = 0x1p50, n = rings.large.context.degree();
         const auto slots = rings.large.random_slots(7);
         for (int level = 2; level <= levels; ++level) {
-            const auto switched = switch_ring(rings.bridge, rings.keys, to, rings.large.encrypt(slots, scale, level),
-                                              rings.large.pool, rings.scratch);
+            const auto switched =
+                switch_ring(rings.bridge, rings.keys, to, Parts::sum, rings.large.encrypt(slots, scale, level),
+                            rings.large.pool, rings.scratch);
             EXPECT_EQ(switched.level(), level);
             const auto found = rings.small.decrypt(switched, scale);
             ASSERT_EQ(found.size(), std::size_t{1} << to);
@@ -63,14 +64,32 @@ TEST(RingSwitch, AddsUpThePartsOfTheSlots) {
     }
 }
 
+/// Slots that repeat with the smaller ring's period arrive as they are. The errors of equal slots differ, and the mean
+/// is over all of them.
+TEST(RingSwitch, KeepsWhatRepeats) {
+    for (const auto& [from, to] : {std::pair{12, 11}, {13, 10}}) {
+        TwoRings rings(from, to, 3, 2);
+        const double scale = 0x1p50, n = rings.large.context.degree();
+        auto slots = rings.large.random_slots(11);
+        const std::size_t period = std::size_t{1} << to;
+        for (std::size_t j = period; j < slots.size(); ++j) slots[j] = slots[j - period];
+        const auto switched = switch_ring(rings.bridge, rings.keys, to, Parts::mean,
+                                          rings.large.encrypt(slots, scale, 3), rings.large.pool, rings.scratch);
+        const auto found = rings.small.decrypt(switched, scale);
+        ASSERT_EQ(found.size(), period);
+        const double bound = sigmas * (key_switch_rms(rings.bridge, 3) + fresh_rms(n)) / scale;
+        for (std::size_t j = 0; j < period; ++j) ASSERT_NEAR(found[j], slots[j], bound) << "2^" << from;
+    }
+}
+
 /// The smaller ring's own operations go on with what arrives: here a square.
 TEST(RingSwitch, TheSmallerRingGoesOn) {
     TwoRings rings(12, 11, 4, 2);
     const double scale = 0x1p27;
     auto slots = rings.large.random_slots(3);
     std::fill(slots.begin() + 2048, slots.end(), 0.0);
-    auto switched = switch_ring(rings.bridge, rings.keys, 11, rings.large.encrypt(slots, scale, 4), rings.large.pool,
-                                rings.scratch);
+    auto switched = switch_ring(rings.bridge, rings.keys, 11, Parts::sum, rings.large.encrypt(slots, scale, 4),
+                                rings.large.pool, rings.scratch);
     const auto keys = keys_for(rings.small, {4, {}});
     auto square = square_relinearise(rings.small.context, keys.relinearisation, std::move(switched), rings.small.pool,
                                      rings.small.scratch);

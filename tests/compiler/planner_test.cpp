@@ -9,6 +9,7 @@
 #include "compiler/compile.hpp"
 #include "compiler/onnx_fixture.hpp"
 #include "io/scratch.hpp"
+#include "plan/layout.hpp"
 
 namespace obscura::compiler {
 namespace {
@@ -49,6 +50,26 @@ TEST(Planner, TakesTheLeastTimeForTheBatch) {
     }
     EXPECT_LT(planned(1, plenty).cell.pixels(), planned(0, plenty).cell.pixels())
         << "latency wants short runs, throughput long ones";
+}
+
+/// Slots that few images leave idle hold copies of them, as many as smaller rings make use of later.
+TEST(Planner, FewImagesAreHeldInCopies) {
+    const auto plan_for = [](const char* name, int batch) {
+        CompileOptions options = testing::toy_options();
+        options.log_degree = 12;
+        options.run_length = 1;  // 64 tiles: room for 64 images
+        options.batch = batch;
+        return compile(testing::model_path(name), testing::images(testing::expected(name), 8, 8, 2), options);
+    };
+    for (const auto& [batch, copies] : {std::pair{0, 1}, {64, 1}, {33, 1}, {32, 2}, {16, 4}, {1, 4}}) {
+        const plan::Plan plan = plan_for("tiny-dense", batch);
+        SCOPED_TRACE(batch);
+        EXPECT_EQ(plan.copies, copies);  // 4: kernels know rings down to 2^10
+        EXPECT_EQ(plan.batch(), 64 / copies);
+        EXPECT_EQ(plan.segments.back().parameters.log_degree, copies == 1 ? 12 : copies == 2 ? 11 : 10);
+        EXPECT_EQ(plan::layouts(plan).back().copies, 1);
+    }
+    EXPECT_EQ(plan_for("tiny-resnet", 1).copies, 1) << "merges tiles instead";
 }
 
 TEST(Planner, StaysWithinTheMemory) {

@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include "compiler/explain.hpp"
 #include "compiler/onnx_fixture.hpp"
 #include "compiler/planner.hpp"
 #include "runtime/toy_network.hpp"
@@ -82,6 +83,15 @@ TEST(Segmentation, IsNoSlowerThanOneSegment) {
         other.segments.front().parameters = choice;
         EXPECT_LE(seconds(best), 1.2 * seconds(other)) << choice.special.size() << " special primes: keys have a price";
     }
+}
+
+TEST(Segmentation, ExplainCountsAllKeys) {
+    const auto plan = test::toy_plan({12, 8, 2, 1, 3, true, true, false, 1, 1, true}, 5);
+    const Explanation explanation = explain(plan);
+    ASSERT_EQ(explanation.segments.size(), 2U);
+    EXPECT_EQ(explanation.segments[0].keys, static_cast<int>(plan.segments[0].rotation_keys.size()) + 1);
+    EXPECT_EQ(explanation.segments[1].keys, static_cast<int>(plan.segments[1].rotation_keys.size()) + 2)
+        << "one switches rings";
 }
 
 /// A real network in a ring that its last layers do not fill: they go to smaller ones, at 128 bits each.

@@ -54,6 +54,41 @@ TEST(Segments, MergingLeavesAsManyTilesAsTheSmallerRingHas) {
     for (const auto& key : plan.segments[1].rotation_keys) EXPECT_LT(key.step, 1 << 11);
 }
 
+/// Layers: first, second; third, fourth and scores in a ring of half the degree, which holds one copy of two.
+Plan two_copies() {
+    return test::toy_plan({12, 8, 2, 1, 3, false, false, false, 1, 1, true, 2}, 5);
+}
+
+/// Half the slots, half the copies, and everything else as it was: nothing has to move.
+TEST(Segments, ASmallerRingHoldsFewerCopies) {
+    const Plan plan = two_copies();
+    validate(plan);
+    EXPECT_EQ(plan.batch(), 32);
+    const auto all = layouts(plan);
+    for (std::size_t map = 0; map < all.size(); ++map) {
+        EXPECT_EQ(all[map].copies, map < 2 ? 2 : 1) << map;
+        EXPECT_EQ(all[map].tiles, 64);
+        EXPECT_EQ(all[map].gap, 1);
+        EXPECT_EQ(all[map].batch, 32);
+    }
+    for (const Layer& layer : plan.layers) EXPECT_FALSE(layer.masked);
+    EXPECT_TRUE(plan.switches_ring(1));
+    EXPECT_EQ(layer_noise(plan, 1), rescale_noise(11)) << "rescales in the smaller ring";
+
+    const auto refused = [](const char* message, const std::function<void(Plan&)>& damage, Plan of) {
+        damage(of);
+        SCOPED_TRACE(message);
+        expect_error(ErrorCode::format, message, [&] { validate(of); });
+    };
+    refused(
+        "1 copies in a ring of 2^1 times fewer slots", [](Plan& p) { p.copies = 1; }, plan);
+    refused(
+        "2 copies go to a smaller ring, merged", [](Plan& p) { p.copies = 2; }, two_rings());
+    Plan odd = plan;
+    odd.copies = 3;
+    expect_error(ErrorCode::unsupported, "3 copies in 2^12 slots", [&] { validate(odd); });
+}
+
 TEST(Segments, NoiseIsThatOfTheRingThatRescales) {
     const Plan plan = two_rings();
     EXPECT_EQ(layer_noise(plan, 1), rescale_noise(12));
@@ -63,11 +98,14 @@ TEST(Segments, NoiseIsThatOfTheRingThatRescales) {
 
 TEST(Segments, FilesKeepThem) {
     const obscura::testing::Scratch folder;
+    for (const Plan& plan : {two_rings(), two_copies()}) {
+        save_plan(plan, folder / "plan");
+        const Plan read = load_plan(folder / "plan");
+        EXPECT_EQ(describe(read), describe(plan));
+        EXPECT_EQ(read.copies, plan.copies);
+        EXPECT_EQ(read.digest(), plan.digest());
+    }
     const Plan plan = two_rings();
-    save_plan(plan, folder / "plan");
-    const Plan read = load_plan(folder / "plan");
-    EXPECT_EQ(describe(read), describe(plan));
-    EXPECT_EQ(read.digest(), plan.digest());
     Plan other = plan;
     other.segments[1].parameters.special[0] = plan.segments[0].parameters.special.back();
     EXPECT_NE(other.digest(), plan.digest());

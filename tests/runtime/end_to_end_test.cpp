@@ -71,42 +71,51 @@ TEST_P(EndToEnd, EncryptedScoresEqualThePlainOnesUpToTheModelledNoise) {
 
 INSTANTIATE_TEST_SUITE_P(
     Shapes, EndToEnd,
-    ::testing::Values(ToyShape{11, 8, 2, 8, 3, true},         // a row a tile
-                      ToyShape{11, 8, 3, 16, 3, true},        // two rows a tile
-                      ToyShape{10, 8, 1, 64, 2, true},        // an image a column of slots: no rotations
-                      ToyShape{11, 8, 2, 4, 3, false},        // half a row
-                      ToyShape{12, 8, 2, 1, 3, false},        // a pixel a tile
-                      ToyShape{12, 8, 2, 8, 6, true},         // one digit
-                      ToyShape{11, 8, 2, 8, 3, true, true},   // rows, merged to half rows
-                      ToyShape{11, 8, 2, 4, 7, true, true},   // half rows, to single pixels
-                      ToyShape{11, 8, 2, 16, 2, true, true},  // two rows, though nothing idles
-                      ToyShape{11, 4, 2, 2, 2, true, true},   // tiles stay idle behind pixels
-                      ToyShape{11, 16, 2, 32, 2, true},
-                      // zero padding: free, by rows, by parts of rows, and with merging
-                      ToyShape{10, 8, 1, 64, 2, true, false, true}, ToyShape{11, 8, 3, 16, 3, true, false, true},
-                      ToyShape{11, 8, 2, 8, 3, true, false, true}, ToyShape{11, 8, 2, 4, 3, false, false, true},
-                      ToyShape{12, 8, 2, 1, 3, false, false, true}, ToyShape{11, 8, 2, 8, 3, true, true, true},
-                      ToyShape{11, 8, 2, 4, 7, true, true, true}, ToyShape{12, 8, 1, 1, 4, true, true, true},
-                      // twisted: cells of 2x2, 2x4 and 4x2, which a stride leaves full, 2x1 and whole rows
-                      ToyShape{11, 8, 2, 4, 3, true, false, false, 2}, ToyShape{11, 8, 2, 8, 3, true, false, false, 2},
-                      ToyShape{11, 8, 2, 8, 3, true, false, false, 4}, ToyShape{11, 8, 2, 2, 3, true, false, false, 2},
-                      ToyShape{11, 8, 2, 16, 3, true, false, false, 2},
-                      // dense: a pixel a tile, two, and parts of rows that taps reach across
-                      ToyShape{12, 8, 2, 1, 3, false, false, false, 1, 0, false, 2},
-                      ToyShape{12, 8, 2, 2, 3, false, false, false, 1, 0, false, 2},
-                      ToyShape{11, 8, 2, 4, 3, false, false, false, 1, 0, false, 3},
-                      // other keys, and smaller rings, after merging
-                      ToyShape{11, 8, 2, 4, 3, true, true, false, 1, 0, true},
-                      ToyShape{12, 8, 2, 1, 3, true, true, false, 1, 0, true},
-                      ToyShape{12, 8, 2, 1, 3, true, true, false, 1, 1, true},
-                      ToyShape{13, 8, 2, 1, 4, true, true, false, 1, 2, true},
-                      ToyShape{12, 8, 2, 1, 3, true, true, true, 1, 1, true},
-                      ToyShape{12, 8, 2, 2, 2, true, true, true, 1, 1, true}),
+    ::testing::Values(
+        ToyShape{11, 8, 2, 8, 3, true},         // a row a tile
+        ToyShape{11, 8, 3, 16, 3, true},        // two rows a tile
+        ToyShape{10, 8, 1, 64, 2, true},        // an image a column of slots: no rotations
+        ToyShape{11, 8, 2, 4, 3, false},        // half a row
+        ToyShape{12, 8, 2, 1, 3, false},        // a pixel a tile
+        ToyShape{12, 8, 2, 8, 6, true},         // one digit
+        ToyShape{11, 8, 2, 8, 3, true, true},   // rows, merged to half rows
+        ToyShape{11, 8, 2, 4, 7, true, true},   // half rows, to single pixels
+        ToyShape{11, 8, 2, 16, 2, true, true},  // two rows, though nothing idles
+        ToyShape{11, 4, 2, 2, 2, true, true},   // tiles stay idle behind pixels
+        ToyShape{11, 16, 2, 32, 2, true},
+        // zero padding: free, by rows, by parts of rows, and with merging
+        ToyShape{10, 8, 1, 64, 2, true, false, true}, ToyShape{11, 8, 3, 16, 3, true, false, true},
+        ToyShape{11, 8, 2, 8, 3, true, false, true}, ToyShape{11, 8, 2, 4, 3, false, false, true},
+        ToyShape{12, 8, 2, 1, 3, false, false, true}, ToyShape{11, 8, 2, 8, 3, true, true, true},
+        ToyShape{11, 8, 2, 4, 7, true, true, true}, ToyShape{12, 8, 1, 1, 4, true, true, true},
+        // twisted: cells of 2x2, 2x4 and 4x2, which a stride leaves full, 2x1 and whole rows
+        ToyShape{11, 8, 2, 4, 3, true, false, false, 2}, ToyShape{11, 8, 2, 8, 3, true, false, false, 2},
+        ToyShape{11, 8, 2, 8, 3, true, false, false, 4}, ToyShape{11, 8, 2, 2, 3, true, false, false, 2},
+        ToyShape{11, 8, 2, 16, 3, true, false, false, 2},
+        // dense: a pixel a tile, two, and parts of rows that taps reach across
+        ToyShape{12, 8, 2, 1, 3, false, false, false, 1, 0, false, 1, 2},
+        ToyShape{12, 8, 2, 2, 3, false, false, false, 1, 0, false, 1, 2},
+        ToyShape{11, 8, 2, 4, 3, false, false, false, 1, 0, false, 1, 3},
+        // other keys, and smaller rings, after merging
+        ToyShape{11, 8, 2, 4, 3, true, true, false, 1, 0, true},
+        ToyShape{12, 8, 2, 1, 3, true, true, false, 1, 0, true},
+        ToyShape{12, 8, 2, 1, 3, true, true, false, 1, 1, true},
+        ToyShape{13, 8, 2, 1, 4, true, true, false, 1, 2, true}, ToyShape{12, 8, 2, 1, 3, true, true, true, 1, 1, true},
+        ToyShape{12, 8, 2, 2, 2, true, true, true, 1, 1, true},
+        // several copies of few images: a smaller ring holds fewer, or one; idle tiles, masks, and no ring
+        ToyShape{12, 8, 2, 1, 3, false, false, false, 1, 1, true, 2},
+        ToyShape{12, 8, 2, 1, 3, false, false, false, 1, 1, true, 4, 2},
+        ToyShape{13, 8, 2, 8, 3, true, false, false, 1, 2, true, 4},
+        ToyShape{12, 8, 2, 4, 3, true, false, false, 2, 1, true, 8},
+        ToyShape{12, 8, 2, 8, 3, true, false, true, 1, 1, true, 2},
+        ToyShape{12, 8, 2, 4, 3, true, true, false, 1, 0, true, 4},
+        ToyShape{11, 8, 2, 8, 3, true, false, false, 1, 0, false, 2}),
     [](const auto& i) {
         return std::string(i.param.merged ? "Merged" : "") + (i.param.zeros ? "Zeros" : "") +
                (i.param.wrap > 1 ? "Wrap" + std::to_string(i.param.wrap) : "") + "N" +
                std::to_string(1 << i.param.log_degree) + "Side" + std::to_string(i.param.side) + "Run" +
                std::to_string(i.param.run_length) + "K" + std::to_string(i.param.special) +
+               (i.param.copies > 1 ? "Copies" + std::to_string(i.param.copies) : "") +
                (i.param.dilation > 1 ? "Dilation" + std::to_string(i.param.dilation) : "") +
                (i.param.segments ? "Shrink" + std::to_string(i.param.shrink) : "");
     });

@@ -23,8 +23,9 @@ struct ToyShape {
     bool merged = false;    ///< the strided layer merges tiles, its shortcut in a layer of its own
     bool zeros = false;     ///< zero padding, with constants at the borders
     int wrap = 1;           ///< of cyclic padding at the full size; half of it, but at least 1, after the stride
-    int shrink = 0;         ///< the layers after a merging go to a ring of 2^shrink times fewer slots
+    int shrink = 0;         ///< the layers after a merging, or after the second, go to a ring of 2^shrink fewer slots
     bool segments = false;  ///< they have keys and special primes of their own, whether they shrink or not
+    int copies = 1;         ///< of the images in a ciphertext of the first ring
     int dilation = 1;       ///< pixels between the taps of the last convolutions, if nothing is strided or merged
 };
 
@@ -41,6 +42,7 @@ inline plan::Plan toy_plan(const ToyShape& shape, unsigned seed) {
     plan::Plan plan;
     plan.model = "toy";
     plan.cell = plan::cell_of(shape.run_length, shape.side, shape.wrap);
+    plan.copies = shape.copies;
     plan.input.channels = shape.channels;
     plan.input.height = plan.input.width = shape.side;
     plan.input.mean.assign(static_cast<std::size_t>(shape.channels), 120);
@@ -97,19 +99,22 @@ inline plan::Plan toy_plan(const ToyShape& shape, unsigned seed) {
     layer("first", 3, shape.side, plan::Finish::square, {operand(-1, shape.channels, 3, 1, 1, 150)});
     layer("second", 3, shape.side, plan::Finish::square, {operand(0, 3, 3, 1, 1, 40)});
     const plan::Layout whole = plan::input_layout(shape.side, shape.side, plan.cell, shape.log_degree);
+    const auto begin_segment = [&] {
+        if (!shape.segments) return;
+        plan.segments.emplace_back().first_layer = static_cast<int>(plan.layers.size());
+        plan.segments.back().parameters.log_degree = shape.log_degree - shape.shrink;
+    };
     if (shape.merged) {
         const int run = plan::densest_run(whole, stride);
         layer("shortcut", 5, small, plan::Finish::none, {operand(1, 3, 5, stride, 0, 30)}, run);
         layer("third", 5, small, plan::Finish::square, {operand(1, 3, 5, stride, 1, 40)}, run);
-        if (shape.segments) {
-            plan.segments.emplace_back().first_layer = static_cast<int>(plan.layers.size());
-            plan.segments.back().parameters.log_degree = shape.log_degree - shape.shrink;
-        }
+        begin_segment();
         wrap = std::max(1, wrap / stride);
         plan::Operand identity{2, 5, 1, {{0, 0}}, std::vector<std::int16_t>(25, 0)};
         for (std::size_t c = 0; c < 5; ++c) identity.weights[c * 6] = 1;
         layer("fourth", 5, small, plan::Finish::square, {operand(3, 5, 5, 1, 1, 30), identity});
     } else {
+        begin_segment();
         dilation = shape.dilation;
         layer("third", 5, small, plan::Finish::square, {operand(1, 3, 5, stride, 1, 40)});
         wrap = std::max(1, wrap / stride);
@@ -137,8 +142,9 @@ inline plan::Plan toy_plan(const ToyShape& shape, unsigned seed) {
         auto& lower = plan.segments.back().parameters;
         lower = p;
         lower.log_degree -= shape.shrink;
-        // of the shortcut; the merged convolution has one limb less, which it drops in the smaller ring
-        lower.chain.resize(static_cast<std::size_t>(plan.layers[2].output_level()));
+        // merged: of the shortcut; the convolution has one limb less, which it drops in the smaller ring
+        const int limbs_there = shape.merged ? plan.layers[2].output_level() : plan.layers[1].output_level() + 1;
+        lower.chain.resize(static_cast<std::size_t>(limbs_there));
         lower.special.pop_back();
         --lower.digit_limbs;
     }
