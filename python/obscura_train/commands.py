@@ -9,7 +9,7 @@ import torch
 
 from .averaging import average_networks
 from .checkpoint import load_network, read_checkpoint, save_checkpoint
-from .convert import convert_network, make_dense, with_padding
+from .convert import convert_network, dilated_blocks, make_dense, with_padding
 from .data import ImageSet, read_images, split_validation, write_mosaic
 from .errors import UserError
 from .evaluation import CALIBRATION_IMAGES, calibrated_control, ensemble_accuracy, evaluate
@@ -115,7 +115,7 @@ def run_dense(arguments) -> None:
     old_spec, strided, classes = load_network(arguments.checkpoint)
     _check_classes(old_spec, images)
     spec, network = make_dense(old_spec, strided)
-    fit_statistics(network, training.planes())
+    fit_statistics(network, training.planes(), dilated_blocks(network))
     save_checkpoint(Path(arguments.out), spec, network, classes)
     for name, form in (("with strides", strided), ("dense", network)):
         result = evaluate(form, calibrated_control(form, training.planes()), validation.planes(), validation.labels)

@@ -41,7 +41,7 @@ def make_dense(spec: NetworkSpec, network):
     """(new spec, new network): the same weights without strides, see networks/resnet.py.
 
     Under raster padding its last pixels of a row see what lies a part of a row further down, as no grid of the
-    original does: judge it by `evaluate` like any new network.
+    original does: the statistics of `dilated_blocks` have to be taken anew.
     """
     if spec.dense:
         raise UserError("the network is dense already")
@@ -49,6 +49,11 @@ def make_dense(spec: NetworkSpec, network):
     new_network = build(new_spec)
     new_network.load_state_dict(network.state_dict())
     return new_spec, new_network.train(network.training)
+
+
+def dilated_blocks(network) -> list:
+    """The blocks of a dense network that were behind a stride, or had one: only these compute something new."""
+    return [block for block in network.blocks if block.conv2.dilation > 1]
 
 
 def _activations(network) -> list:

@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from obscura_train.activations import make_activation
-from obscura_train.convert import make_dense, with_padding
+from obscura_train.convert import dilated_blocks, make_dense, with_padding
 from obscura_train.errors import UserError
 from obscura_train.export import export_onnx
 from obscura_train.folded import BoundedSquare, FoldedResNet
@@ -95,6 +95,17 @@ def test_only_residual_networks_become_dense_and_only_once():
         make_dense(NetworkSpec("vgg11"), None)
     with pytest.raises(UserError, match="dense already"):
         make_dense(NetworkSpec(dense=True), None)
+
+
+def test_statistics_of_other_parts_stay():
+    """A bundled network lost its range by statistics of 2,560 images that took the place of all of training's."""
+    _, network = make_dense(NetworkSpec(classes=5), trained_like(NetworkSpec(classes=5)))
+    before = {name: value.clone() for name, value in network.state_dict().items()}
+    assert dilated_blocks(network) == [network.blocks[1]]
+    fit_statistics(network, np.random.default_rng(4).integers(0, 99, (64, 3, SIDE, SIDE)).astype(np.uint8), dilated_blocks(network))
+    for name, value in network.state_dict().items():
+        taken = name.startswith("blocks.1.") and ("running" in name or "tracked" in name)
+        assert torch.equal(value, before[name]) != taken, name
 
 
 def test_statistics_are_those_of_the_images_given():
