@@ -68,11 +68,12 @@ plan::Plan integer_plan(const plan::RealNetwork& network, const Statistics& stat
     return plan;
 }
 
-/// The sum over more pixels has to fit the same primes, and the error of each pixel counts less in it.
+/// The sum over more pixels has to fit the same primes. Half of the bits come out of the squares, whose weights get as
+/// much coarser, the others out of the head's weights and head-room.
 double last_log_scale(const plan::RealNetwork& network, const CompileOptions& options) {
     const plan::RealLayer& head = network.layers.back();
     const double pixels = static_cast<double>(head.height) * head.width;
-    return options.last_log_scale - 0.5 * std::log2(std::max(1.0, pixels / usual_head_pixels));
+    return options.last_log_scale - 0.25 * std::log2(std::max(1.0, pixels / usual_head_pixels));
 }
 
 std::vector<int> classes_of(const plan::RealNetwork& network, const io::Images& images, ThreadPool& pool) {

@@ -24,7 +24,7 @@ struct CompileOptions {
                                       ///< times the mean of the input: primes have log_scale + weight_bits bits. 0:
                                       ///< primes of 30 bits; or fewest_weight_bits
     double last_log_scale = 20.5;     ///< the same before the head, whose sum over pixels has to fit two primes: for 64
-                                      ///< pixels, half a bit less for every doubling
+                                      ///< pixels, a quarter of a bit less for every doubling
     int log_degree = 0;               ///< log2 of the ring degree; 0: the smallest that is 128-bit secure
     bool insecure_for_tests = false;  ///< accept a log_degree that is not secure
     bool merge_tiles = true;          ///< merge idle tiles after strides (Layer::merged_run): faster, some bits more

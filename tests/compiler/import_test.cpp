@@ -115,6 +115,21 @@ TEST(Import, DilatedTapsWrapLikeOthers) {
     }
 }
 
+TEST(Import, BundledDenseNetworkTakesNoStrides) {
+    const auto network = import_network(std::string(OBSCURA_SOURCE_DIR) + "/models/resnet20-cifar10-dense.onnx");
+    ASSERT_EQ(network.layers.size(), 20U);
+    for (std::size_t i = 0; i < network.layers.size(); ++i) {
+        const auto& layer = network.layers[i];
+        EXPECT_EQ(layer.height, 32) << layer.name;
+        const int reach = i < 8 ? 1 : i < 14 ? 2 : 4;  // half as many pixels count after each stride that is not taken
+        for (const auto& operand : layer.operands) {
+            EXPECT_EQ(operand.stride, 1) << layer.name;
+            EXPECT_EQ(operand.padding, plan::Padding::raster) << layer.name;
+            if (operand.taps.size() > 1) EXPECT_EQ(operand.taps.back(), (plan::Tap{reach, reach})) << layer.name;
+        }
+    }
+}
+
 TEST(Import, RefusesPaddingThatIsNeitherZerosNorCyclic) {
     obscura::testing::expect_error(ErrorCode::unsupported, "neither zeros nor cyclic",
                                    [] { import_onnx(model_path("wrong-padding")); });
