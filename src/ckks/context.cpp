@@ -20,10 +20,10 @@ Context::Context(const Parameters& parameters)
             unit_scale_.push_back(ring::make_inverse_scale(tables_.back(), 1));
         }
     const int levels = this->levels(), special = special_limbs();
-    for (int t = 0; t < limbs(); ++t) {
+    for (int t = 0; t < levels; ++t) {
         u32 product = 1;
         for (int k = 0; k < special; ++k) product = mul_mod(product, prime(levels + k) % prime(t), prime(t));
-        special_product_.push_back(product);
+        special_inverse_.push_back(inverse_mod(product, prime(t)));
     }
     for (int digit = 0; digit < parameters_.digits(levels); ++digit) {
         auto& plain = mod_up_plain_.emplace_back();
@@ -33,8 +33,8 @@ Context::Context(const Parameters& parameters)
         exact.emplace_back();
         for (int i = digit_begin(digit); i < digit_end(digit, levels); ++i) {
             sources.push_back(i);
-            plain.push_back(make_conversion(sources, false));
-            exact.push_back(make_conversion(sources, true));
+            plain.push_back(make_conversion(sources, Factors::plain));
+            exact.push_back(make_conversion(sources, Factors::montgomery));
         }
     }
     std::vector<int> specials;
@@ -45,13 +45,14 @@ Context::Context(const Parameters& parameters)
         for (int level = dropped + 1; level <= levels; ++level) {
             auto sources = specials;
             for (int i = 1; i <= dropped; ++i) sources.push_back(level - i);
-            conversions[static_cast<std::size_t>(level)] = make_conversion(sources, true);
+            conversions[static_cast<std::size_t>(level)] = make_conversion(sources, Factors::divided);
         }
     }
 }
 
-Conversion Context::make_conversion(const std::vector<int>& sources, bool montgomery) const {
+Conversion Context::make_conversion(const std::vector<int>& sources, Factors factors) const {
     Conversion c;
+    const bool montgomery = factors != Factors::plain, divided = factors == Factors::divided;
     const std::size_t n = sources.size();
     std::vector<u32> primes;
     for (const int source : sources) primes.push_back(prime(source));
@@ -65,7 +66,9 @@ Conversion Context::make_conversion(const std::vector<int>& sources, bool montgo
     };
     for (std::size_t i = 0; i < n; ++i) {
         const u32 s = prime(sources[i]);
-        const u32 rest = product_without(i, s), weight = inverse_mod(rest, s);
+        u32 rest = product_without(i, s);
+        if (divided && sources[i] < levels()) rest = mul_mod(rest, special_inverse(sources[i]), s);
+        const u32 weight = inverse_mod(rest, s);
         c.weight.push_back(make_factor(weight, s));
         c.unweight.push_back(make_factor(rest, s));
         c.weighted_inverse.push_back(ring::make_inverse_scale(
@@ -77,7 +80,9 @@ Conversion Context::make_conversion(const std::vector<int>& sources, bool montgo
     for (int t = 0; t < limbs(); ++t) {
         if (std::find(sources.begin(), sources.end(), t) != sources.end()) continue;
         const auto& m = modulus(t);
-        auto scaled = [&](u32 v) { return ring::centred(montgomery ? mul_mod(v, m.r, m.q) : v, m.q); };
+        if (divided && t >= levels()) continue;
+        const u32 unit = mul_mod(montgomery ? m.r : 1, divided ? special_inverse(t) : 1, m.q);
+        auto scaled = [&](u32 v) { return ring::centred(mul_mod(v, unit, m.q), m.q); };
         for (std::size_t i = 0; i < n; ++i)
             c.factor[static_cast<std::size_t>(t)].push_back(scaled(product_without(i, m.q)));
         c.minus_product[static_cast<std::size_t>(t)] = scaled((m.q - product_without(n, m.q)) % m.q);
@@ -103,7 +108,7 @@ const Conversion& Context::mod_down(int level, int dropped) const {
 
 ring::Factor Context::division_inverse(int limb, int level, int dropped) const {
     const u32 q = prime(limb);
-    u32 product = special_product(limb);
+    u32 product = 1;
     for (int i = 1; i <= dropped; ++i) product = mul_mod(product, prime(level - i) % q, q);
     return make_factor(inverse_mod(product, q), q);
 }

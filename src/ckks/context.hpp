@@ -18,6 +18,9 @@ using ring::u64;
 /// With y_i = [x_i (S/s_i)^-1]_{s_i} in (-s_i/2, s_i/2], x + v S = sum_i y_i S/s_i for a small integer v; `to_target`
 /// evaluates that sum modulo another prime, and subtracting v S with v = round(sum_i y_i / s_i) makes it exact (the
 /// centred representative of x).
+///
+/// A ModDown works on residues that are divided by P wherever that is possible, modulo the chain (Operand): there its
+/// weights carry a factor P and its targets' factors one of 1/P.
 struct Conversion {
     std::vector<ring::Factor> weight;    ///< [sources] (S/s_i)^-1 mod s_i
     std::vector<ring::Factor> unweight;  ///< [sources] S/s_i mod s_i: from y_i back to x_i
@@ -62,15 +65,16 @@ class Context {
     /// limbs level-1, level-2.
     const Conversion& mod_down(int level, int dropped) const;
 
-    u32 special_product(int limb) const { return special_product_[static_cast<std::size_t>(limb)]; }  ///< P mod prime
-    /// Inverse, modulo a chain prime, of P and the last `dropped` of `level` chain primes.
+    u32 special_inverse(int limb) const { return special_inverse_[static_cast<std::size_t>(limb)]; }  ///< 1/P mod prime
+    /// Inverse, modulo a chain prime, of the last `dropped` of `level` chain primes.
     ring::Factor division_inverse(int limb, int level, int dropped) const;
 
     /// Digest of the parameters as stored in file headers.
     const std::string& digest() const { return digest_; }
 
   private:
-    Conversion make_conversion(const std::vector<int>& sources, bool montgomery) const;
+    enum class Factors { plain, montgomery, divided };  ///< divided: Montgomery, for a ModDown (see Conversion)
+    Conversion make_conversion(const std::vector<int>& sources, Factors factors) const;
 
     Parameters parameters_;
     const ring::Kernels* kernels_;
@@ -79,7 +83,7 @@ class Context {
     std::vector<ring::InverseScale> unit_scale_;
     std::vector<std::vector<Conversion>> mod_up_plain_, mod_up_;  ///< [digit][limbs in the digit]
     std::array<std::vector<Conversion>, 3> mod_down_;             ///< [dropped][level]; empty where one cannot divide
-    std::vector<u32> special_product_;
+    std::vector<u32> special_inverse_;                            ///< [levels]
 };
 
 }  // namespace obscura::ckks

@@ -63,6 +63,8 @@ class KeyWriter {
             b_.data()[i] = static_cast<u32>(v) + (m.q & static_cast<u32>(v >> 31));
         }
         k.ntt_forward(context_.table(t), b_.data(), b_.data());
+        if (t < context_.levels())
+            k.scale(m, ring::make_factor(context_.special_inverse(t), m.q), b_.data(), b_.data(), n_);
         expand_key_limb(context_, seed_, step, digit, t, work_.data());
         k.multiply(m, work_.data(), s, work_.data(), n_);
         k.scale(m, ring::make_factor(m.q - m.r, m.q), work_.data(), work_.data(), n_);
@@ -74,9 +76,7 @@ class KeyWriter {
             else
                 ring::apply(automorphism, switches_ring_ ? source_.data() + static_cast<std::size_t>(t) * n_ : s,
                             target_.data());
-            const u32 p = context_.special_product(t);
-            k.scale(m, ring::make_factor(square ? ring::mul_mod(p, m.r, m.q) : p, m.q), target_.data(), target_.data(),
-                    n_);
+            if (square) k.scale(m, ring::make_factor(m.r, m.q), target_.data(), target_.data(), n_);
             k.add(m.q, b_.data(), target_.data(), b_.data(), n_);
         }
         io::write_residues(out_, {b_.data(), n_});

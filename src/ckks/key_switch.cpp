@@ -83,10 +83,10 @@ Operand square_relinearise(const Context& context, const SwitchingKey& key, Ciph
                 b_ptr[at] = key.b[at][limb];
                 a_ptr[at] = key.a[at][limb];
             }
-            const u32 constant = ring::mul_mod(context.special_product(t), m.r2, m.q);  // P d0, d0 carries 2^-32
             u32* out0 = result.extended0[limb];
+            // d0 and d1 carry 2^-32
             k.inner_product(m, d_ptr.data(), b_ptr.data(), a_ptr.data(), digit_count, chain ? out0 : nullptr,
-                            chain ? result.digits1[limb] : nullptr, constant, out0, scratch.product1.get(), n);
+                            chain ? result.digits1[limb] : nullptr, m.r2, out0, scratch.product1.get(), n);
             if (chain)
                 k.ntt_inverse(context.table(t), context.unit_scale(t), scratch.product1.get(), result.digits1[limb]);
             else {
@@ -97,7 +97,7 @@ Operand square_relinearise(const Context& context, const SwitchingKey& key, Ciph
         }
     }
 
-    // c1 / P in coefficients, then its digits
+    // c1 in coefficients, then its digits
     std::array<const i32*, ring::max_conversion_sources> sources;
     for (int j = 0; j < special; ++j)
         sources[static_cast<std::size_t>(j)] = as_signed(scratch.special[static_cast<std::size_t>(j)].get());
@@ -114,10 +114,10 @@ Operand square_relinearise(const Context& context, const SwitchingKey& key, Ciph
         for (std::size_t i = 0; i < targets.size(); ++i) {
             const int t = targets[i], d = t / context.parameters().digit_limbs();
             u32* c1 = result.digits1[static_cast<std::size_t>(t)];
-            k.subtract_scale(context.modulus(t), context.division_inverse(t, level, 0), 0, c1, out[i], c1, n);
-            k.scale_centred(context.modulus(t),
-                            context.mod_up(d, level).weight[static_cast<std::size_t>(t - context.digit_begin(d))], c1,
-                            as_signed(c1), n);
+            k.subtract_scale_centred(
+                context.modulus(t),
+                context.mod_up(d, level).weight[static_cast<std::size_t>(t - context.digit_begin(d))], c1, out[i],
+                as_signed(c1), n);
         }
     }
     return result;
@@ -125,7 +125,6 @@ Operand square_relinearise(const Context& context, const SwitchingKey& key, Ciph
 
 Operand make_operand(const Context& context, Ciphertext&& ciphertext) {
     const auto& k = context.kernels();
-    const std::size_t n = context.degree();
     Operand result;
     result.level = result.digit_level = ciphertext.level();
     result.extended0 = std::move(ciphertext.c0);
@@ -133,10 +132,7 @@ Operand make_operand(const Context& context, Ciphertext&& ciphertext) {
     for (int t = 0; t < result.level; ++t) {
         const auto limb = static_cast<std::size_t>(t);
         const int d = t / context.parameters().digit_limbs();
-        const auto& m = context.modulus(t);
-        u32* c0 = result.extended0[limb];
         u32* c1 = result.digits1[limb];
-        k.scale(m, ring::make_factor(context.special_product(t), m.q), c0, c0, n);
         const auto& conversion = context.mod_up(d, result.level);
         k.ntt_inverse_centred(context.table(t),
                               conversion.weighted_inverse[static_cast<std::size_t>(t - context.digit_begin(d))], c1,

@@ -10,8 +10,8 @@
 namespace obscura::ckks {
 
 /// ModDown, first half. `extended` holds a polynomial over the chain limbs below level and the special limbs, in
-/// evaluation order, that is to be divided by P and the last `dropped` (0, 1 or 2) chain primes. Turns its source limbs
-/// (special and dropped ones) in place into centred y_i and fills `small` with the quotient, so that division is
+/// evaluation order and kept over P modulo the chain (see Operand), that is to be divided by P and the last `dropped`
+/// (0, 1 or 2) chain primes. Turns its source limbs (special and dropped ones) in place into centred y_i and fills `small` with the quotient, so that division is
 /// rounded.
 void mod_down_sources(const Context& context, Poly& extended, int level, int dropped, u32* small);
 
@@ -23,7 +23,7 @@ struct ModDownItem {
     u32* const* room;  ///< [targets] scratch limbs
 };
 
-/// ModDown, second half, for some target limbs: extended[t] = (extended[t] - sources) / (P * dropped primes) + bias.
+/// ModDown, second half, for some target limbs: extended[t] = (P extended[t] - sources) / (P * dropped primes) + bias.
 /// Transforms of one target follow each other, as in mod_up.
 void mod_down_targets(const Context& context, std::span<const ModDownItem> items, int level, int dropped,
                       std::span<const int> targets);

@@ -42,9 +42,7 @@ void digit_evaluations(const Context& context, const Poly& digits, int level, in
     const auto& m = context.modulus(t);
     const auto factor = context.mod_up(d, level).unweight[static_cast<std::size_t>(t - context.digit_begin(d))];
     const u32* y = digits[static_cast<std::size_t>(t)];
-    for (std::size_t i = 0; i < context.degree(); ++i)
-        out[i] = y[i] + m.q;  // centred values become positive, below 2 q
-    context.kernels().scale(m, factor, out, out, context.degree());
+    context.kernels().scale_signed(m, factor, as_signed(y), out, context.degree());
     context.kernels().ntt_forward(context.table(t), out, out);
 }
 

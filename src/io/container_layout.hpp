@@ -11,7 +11,7 @@
 namespace obscura::io::layout {
 
 inline constexpr std::array<std::uint8_t, 8> magic{'O', 'B', 'S', 'C', 'U', 'R', 'A', 0};
-inline constexpr std::uint32_t version = 6;
+inline constexpr std::uint32_t version = 7;
 inline constexpr std::size_t header_bytes = 96;
 inline constexpr std::size_t checksum_bytes = 32;
 static_assert(header_bytes + checksum_bytes == container_frame_bytes);

@@ -15,7 +15,6 @@ void LinearEngine::merge_piece(Block& block, std::size_t target, const std::vect
     const auto digits = static_cast<std::size_t>(context_.parameters().digits(block.level));
     const std::size_t own = limb / static_cast<std::size_t>(context_.parameters().digit_limbs());
     const std::size_t piece = block.piece, stride = std::max<std::size_t>(piece, 16);
-    const ring::Factor special_product = ring::make_factor(context_.special_product(t), m.q);
     auto& scratch = block.piece_scratch[static_cast<std::size_t>(worker)];
     u32* const room = scratch.gathered.data();
 
@@ -47,11 +46,7 @@ void LinearEngine::merge_piece(Block& block, std::size_t target, const std::vect
                     continue;
                 }
                 const u32* rows[2] = {has_c0 ? moved(0) : nullptr, nullptr};
-                if (t < context_.levels()) {  // P c1 is zero modulo the special primes
-                    u32* const scaled = scratch.rows.data();
-                    k.scale(m, special_product, moved(1 + (column.rotated ? own : 0)), scaled, piece);
-                    rows[1] = scaled;
-                }
+                if (t < context_.levels()) rows[1] = moved(1 + (column.rotated ? own : 0));  // P c1 is zero elsewhere
                 for (std::size_t part = 0; part < 2; ++part) {
                     if (rows[part] == nullptr) {
                         if (!add) std::fill_n(to[part], piece, 0);

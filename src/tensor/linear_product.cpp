@@ -103,8 +103,8 @@ void LinearEngine::arrange(Block& block) {
                 for (const auto& term : step.terms) {
                     const auto index = panel_of.at({{term.operand, term.column}, term.shift});
                     const auto& column = block.columns[block.panels[index].column];
-                    // an unrotated c1 enters as P c1, which is zero modulo the special primes; so does c0 unless it was
-                    // relinearised
+                    // an unrotated c1 stands for P c1, which is zero modulo the special primes; so does c0 unless it
+                    // was relinearised
                     const bool has_special =
                         block.operand(column, 0).extended0[static_cast<std::size_t>(context_.levels())] != nullptr;
                     if (kind == special && term.shift == 0 && (part == 1 || !has_special)) continue;
@@ -152,7 +152,8 @@ void LinearEngine::order_pieces(Block& block) const {
     block.run = whole && tiles < pieces ? tiles : std::max<std::size_t>(1, pieces / 64);
 }
 
-/// A product still holds P q z: so does the constant. It is zero modulo the special primes and q.
+/// A product still holds P q z, over P modulo the chain: so does the constant. It is zero modulo the special primes and
+/// q.
 void LinearEngine::set_constants(Block& block, const std::vector<int>& targets) const {
     const u32 divisor = context_.prime(block.layer.rescale_limb());
     for (auto& step : block.steps) {
@@ -160,7 +161,7 @@ void LinearEngine::set_constants(Block& block, const std::vector<int>& targets) 
         for (std::size_t k = 0; !step.shift.empty() && k < targets.size(); ++k) {
             if (targets[k] >= context_.levels()) continue;
             const auto& m = context_.modulus(targets[k]);
-            const u32 unit = ring::mul_mod(context_.special_product(targets[k]), divisor % m.q, m.q);
+            const u32 unit = divisor % m.q;
             for (const auto shift : step.shift)
                 step.constants[k].push_back(ring::mul_mod(ring::reduce_signed(shift, m.q), unit, m.q));
         }
@@ -254,7 +255,6 @@ void LinearEngine::pack_panel(const Block& block, const Panel& panel, std::size_
     const bool has_c0 = column.has_c0[target];
 
     if (panel.shift == 0) {
-        const ring::Factor special_product = ring::make_factor(context_.special_product(t), m.q);
         for (int c = 0; c < channels; c += 2) {
             const int count = std::min(2, channels - c);
             const u32* rows[2][2] = {};  // [c0 or c1][channel of the pair]
@@ -265,8 +265,7 @@ void LinearEngine::pack_panel(const Block& block, const Panel& panel, std::size_
                 if (has_c0) rows[0][at] = reader.read(first_row(c + i), out0);
                 if (!is_chain) continue;
                 const std::size_t row = first_row(c + i) + 1 + (column.rotated ? own : 0);
-                k.scale(m, special_product, reader.read(row, out1), out1, piece);
-                rows[1][at] = out1;
+                rows[1][at] = reader.read(row, out1);
             }
             for (std::size_t part = 0; part < 2; ++part)
                 if (rows[part][0] != nullptr) k.pack_pair(rows[part][0], rows[part][1], place(part, c), piece);

@@ -66,7 +66,7 @@ class EvaluationKeyFile : public ::testing::Test {
     std::uint64_t bytes = 0;
 };
 
-/// Coefficients of b + a s - [own limb] P s', without the power of two that keys carry, centred.
+/// Coefficients of b + a s - [own limb] P s', without the power of two and the 1/P that keys carry, centred.
 std::vector<i64> key_noise(Toy& toy, const SwitchingKey& key, DigitForm form, int digit, int t,
                            const ring::Automorphism* rotation) {
     const auto& c = toy.context;
@@ -74,7 +74,9 @@ std::vector<i64> key_noise(Toy& toy, const SwitchingKey& key, DigitForm form, in
     const auto& m = c.modulus(t);
     const std::size_t n = c.degree();
     const auto d = static_cast<std::size_t>(digit), limb = static_cast<std::size_t>(t);
-    const auto unscale = ring::make_factor(ring::inverse_mod(key_factor(c, t, form), m.q), m.q);
+    const u32 special = t < c.levels() ? ring::inverse_mod(c.special_inverse(t), m.q) : 1;
+    const auto unscale =
+        ring::make_factor(ring::mul_mod(special, ring::inverse_mod(key_factor(c, t, form), m.q), m.q), m.q);
     SecretWords s(n), a(n), b(n), target(n);
     toy.secret.evaluations(c, t, s.data());
     k.scale(m, unscale, key.a[d][limb], a.data(), n);
@@ -83,7 +85,7 @@ std::vector<i64> key_noise(Toy& toy, const SwitchingKey& key, DigitForm form, in
     k.scale(m, ring::make_factor(m.r, m.q), a.data(), a.data(), n);
     k.add(m.q, a.data(), b.data(), b.data(), n);
     if (t >= c.digit_begin(digit) && t < c.digit_end(digit, key.level)) {
-        u32 factor = m.q - c.special_product(t);
+        u32 factor = m.q - special;
         if (rotation != nullptr) {
             ring::apply(*rotation, s.data(), target.data());
         } else {

@@ -80,11 +80,12 @@ TEST_P(KernelVariants, Scale) {
             scalar.scale(m, f, words, expected, count);
             variant.scale(m, f, words, got, count);
             ASSERT_EQ(expected.vector(), got.vector());
-            auto a = residues(count);
-            Words<i32> expected_centred(count), got_centred(count);
-            scalar.scale_centred(m, f, a, expected_centred, count);
-            variant.scale_centred(m, f, a, got_centred, count);
-            ASSERT_EQ(expected_centred.vector(), got_centred.vector());
+            Words<i32> a(count);
+            for (std::size_t i = 0; i < count; ++i)
+                a[i] = static_cast<i32>(boundary_words(random, 1, q, q)[0]) * (random() % 2 == 0 ? 1 : -1);
+            scalar.scale_signed(m, f, a, expected, count);
+            variant.scale_signed(m, f, a, got, count);
+            ASSERT_EQ(expected.vector(), got.vector());
         }
 }
 
@@ -192,8 +193,12 @@ TEST_P(KernelVariants, SubtractScale) {
     for (const auto count : counts)
         for (const u32 bias : {0u, 1u, q - 1, static_cast<u32>(random() % q)}) {
             const Factor f = make_factor(static_cast<u32>(random() % q), q);
-            auto x = residues(count), v = residues(count);
+            auto x = residues(count), v = boundary_words(random, count, q, u64{3} * q);
             Words<u32> expected(count);
+            Words<i32> expected_centred(count), got_centred(count);
+            scalar.subtract_scale_centred(m, f, x, v, expected_centred, count);
+            variant.subtract_scale_centred(m, f, x, v, got_centred, count);
+            ASSERT_EQ(expected_centred.vector(), got_centred.vector());
             scalar.subtract_scale(m, f, bias, x, v, expected, count);
             variant.subtract_scale(m, f, bias, x, v, x, count);  // in place
             ASSERT_EQ(expected.vector(), x.vector());

@@ -65,10 +65,10 @@ struct Kernels {
     /// As ntt_inverse, with representatives in (-q/2, q/2] (two's complement).
     void (*ntt_inverse_centred)(const NttTable& table, const InverseScale& scale, const u32* in, i32* out);
 
-    /// a f mod q for residues in [0, q), as representatives in (-q/2, q/2].
-    void (*scale_centred)(const Modulus& m, Factor f, const u32* a, i32* out, std::size_t count);
     /// a f mod q, in [0, q); a any 32-bit words.
     void (*scale)(const Modulus& m, Factor f, const u32* a, u32* out, std::size_t count);
+    /// The same for a in (-q, q).
+    void (*scale_signed)(const Modulus& m, Factor f, const i32* a, u32* out, std::size_t count);
     /// a + b mod q.
     void (*add)(u32 q, const u32* a, const u32* b, u32* out, std::size_t count);
     /// Montgomery product, in [0, q); a, b in [0, q).
@@ -113,6 +113,8 @@ struct Kernels {
     /// out = (x - v) f + bias mod q, in [0, q); x, bias in [0, q), v below 3 q. out may be x.
     void (*subtract_scale)(const Modulus& m, Factor f, u32 bias, const u32* x, const u32* v, u32* out,
                            std::size_t count);
+    /// The same without a bias, as representatives in (-q/2, q/2].
+    void (*subtract_scale_centred)(const Modulus& m, Factor f, const u32* x, const u32* v, i32* out, std::size_t count);
 };
 
 /// Always there, and what the others are compared with.

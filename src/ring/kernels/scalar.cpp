@@ -82,12 +82,12 @@ void ntt_inverse_centred(const NttTable& t, const InverseScale& scale, const u32
     for (std::size_t i = 0; i < n; ++i) out[i] = centre(a[i], t.modulus.q);
 }
 
-void scale_centred(const Modulus& m, Factor f, const u32* a, i32* out, std::size_t count) {
-    for (std::size_t i = 0; i < count; ++i) out[i] = centre(mul_mod(a[i], f.value, m.q), m.q);
-}
-
 void scale(const Modulus& m, Factor f, const u32* a, u32* out, std::size_t count) {
     for (std::size_t i = 0; i < count; ++i) out[i] = mul_mod(a[i], f.value, m.q);
+}
+
+void scale_signed(const Modulus& m, Factor f, const i32* a, u32* out, std::size_t count) {
+    for (std::size_t i = 0; i < count; ++i) out[i] = mul_mod(reduce_signed(a[i], m.q), f.value, m.q);
 }
 
 void add(u32 q, const u32* a, const u32* b, u32* out, std::size_t count) {
@@ -226,6 +226,11 @@ void subtract_scale(const Modulus& m, Factor f, u32 bias, const u32* x, const u3
         out[n] = add_mod(mul_mod(sub_mod(x[n], reduce(v[n], m.q), m.q), f.value, m.q), bias, m.q);
 }
 
+void subtract_scale_centred(const Modulus& m, Factor f, const u32* x, const u32* v, i32* out, std::size_t count) {
+    for (std::size_t n = 0; n < count; ++n)
+        out[n] = centre(mul_mod(sub_mod(x[n], reduce(v[n], m.q), m.q), f.value, m.q), m.q);
+}
+
 }  // namespace
 
 const Kernels& scalar_kernels() {
@@ -234,8 +239,8 @@ const Kernels& scalar_kernels() {
                                  ntt_forward,
                                  ntt_inverse,
                                  ntt_inverse_centred,
-                                 scale_centred,
                                  scale,
+                                 scale_signed,
                                  add,
                                  multiply,
                                  square,
@@ -246,7 +251,8 @@ const Kernels& scalar_kernels() {
                                  switch_pair,
                                  switch_masked,
                                  matrix_product,
-                                 subtract_scale};
+                                 subtract_scale,
+                                 subtract_scale_centred};
     return kernels;
 }
 

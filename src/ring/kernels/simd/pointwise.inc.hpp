@@ -24,18 +24,18 @@ struct Reducer {
     }
 };
 
-inline void scale_centred(const Modulus& m, Factor f, const u32* a, i32* out, std::size_t count) {
-    if (!whole_vectors(count)) return scalar_kernels().scale_centred(m, f, a, out, count);
-    const Vec q = broadcast(m.q), half = broadcast(m.q / 2);
-    const Twiddle w = broadcast(f);
-    for (std::size_t i = 0; i < count; i += lanes) store(out + i, centre(multiply_full(load(a + i), w, q), q, half));
-}
-
 inline void scale(const Modulus& m, Factor f, const u32* a, u32* out, std::size_t count) {
     if (!whole_vectors(count)) return scalar_kernels().scale(m, f, a, out, count);
     const Vec q = broadcast(m.q);
     const Twiddle w = broadcast(f);
     for (std::size_t i = 0; i < count; i += lanes) store(out + i, multiply_full(load(a + i), w, q));
+}
+
+inline void scale_signed(const Modulus& m, Factor f, const i32* a, u32* out, std::size_t count) {
+    if (!whole_vectors(count)) return scalar_kernels().scale_signed(m, f, a, out, count);
+    const Vec q = broadcast(m.q);
+    const Twiddle w = broadcast(f);
+    for (std::size_t i = 0; i < count; i += lanes) store(out + i, multiply_full(add(load(a + i), q), w, q));
 }
 
 inline void add_rows(u32 q, const u32* a, const u32* b, u32* out, std::size_t count) {
@@ -71,6 +71,17 @@ inline void subtract_scale(const Modulus& m, Factor f, u32 bias, const u32* x, c
         const Vec difference = sub(add(load(x + i), three_q), load(v + i));
         // the product is below 2q and the bias below q: one subtraction of q from the former, one from the sum
         store(out + i, add_mod_q(multiply_full(difference, w, q), constant, q));
+    }
+}
+
+inline void subtract_scale_centred(const Modulus& m, Factor f, const u32* x, const u32* v, i32* out,
+                                   std::size_t count) {
+    if (!whole_vectors(count)) return scalar_kernels().subtract_scale_centred(m, f, x, v, out, count);
+    const Vec q = broadcast(m.q), three_q = broadcast(3 * m.q), half = broadcast(m.q / 2);
+    const Twiddle w = broadcast(f);
+    for (std::size_t i = 0; i < count; i += lanes) {
+        const Vec difference = sub(add(load(x + i), three_q), load(v + i));
+        store(out + i, centre(multiply_full(difference, w, q), q, half));
     }
 }
 

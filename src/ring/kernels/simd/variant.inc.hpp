@@ -16,8 +16,8 @@ constexpr Kernels vector_kernels(const char* name) {
             ntt_forward,
             ntt_inverse,
             ntt_inverse_centred,
-            scale_centred,
             scale,
+            scale_signed,
             add_rows,
             multiply,
             square,
@@ -28,7 +28,8 @@ constexpr Kernels vector_kernels(const char* name) {
             switch_pair,
             switch_masked,
             matrix_product,
-            subtract_scale};
+            subtract_scale,
+            subtract_scale_centred};
 }
 
 }  // namespace
