@@ -16,7 +16,8 @@ HELP = {
     "epochs": "epochs with batch statistics", "frozen_epochs": "final epochs with frozen statistics", "warmup_epochs": "epochs from ReLU to quadratic",
     "schedule": "cosine, one-cycle or constant", "penalty": "weight of the range penalty", "limit": "penalise peaks beyond this multiple of rms",
     "clamp": "cut values at this multiple of rms while training", "stress": "stress images added to each batch", "replay": "images with the largest peaks so far added to each batch of the frozen epochs", "noise": "noise added to each value to be squared, in rms",
-    "distill": "weight of the teacher's answer", "validation": "training images held out for choices", "cutout": "side of the grey square in each training image, pixels, 0 for none", "side": "pixels of an image's side", "threads": "CPU threads, 0 for all",
+    "distill": "weight of the teacher's answer", "validation": "training images held out for choices", "cutout": "side of the grey square in each training image, pixels, 0 for none", "crop": "side of the crops that the first --crop-epochs see, pixels: cheaper than whole images", "crop_epochs": "epochs on crops, of those with batch statistics",
+    "side": "pixels of an image's side", "threads": "CPU threads, 0 for all",
     "clusters": "values that the convolutions' weights share, 0 for no clustering; start from a trained network", "cluster_per": "who shares them: model, layer or slice",
     "compiled": "train through compiled kernels, twice as fast on a CPU; needs a C++ compiler", "ema": "decay of the weight average", "gradient_clip": "largest norm of the gradient", "learning_rate": "peak learning rate",
 }
@@ -64,6 +65,7 @@ def make_parser() -> argparse.ArgumentParser:
     _add_padding(train)
     train.add_argument("--width", type=int, default=1, help="multiplies every channel count")
     train.add_argument("--start", help="checkpoint to start from (its network wins over the options above, except for a given --padding)")
+    train.add_argument("--grow", help="checkpoint of a residual network with fewer blocks, for other classes if need be: --network's stages start with its blocks, the rest from random weights")
     train.add_argument("--members", type=int, default=1, help="train so many networks with different seeds, each in its own folder of --out, as an ensemble")
     train.add_argument("--teacher", help="checkpoint to distil from; give --distill too")
     train.add_argument("--teacher-scores", help="instead: what any other network answers to the training images, a .npy file [n, classes]; give --distill too")

@@ -15,6 +15,7 @@ from .errors import UserError
 from .evaluation import CALIBRATION_IMAGES, calibrated_control, ensemble_accuracy, evaluate
 from .export import export_onnx
 from .fast import FastResNet
+from .growing import grow
 from .model_card import write_card
 from .networks import NetworkSpec, build
 from .options import TrainOptions
@@ -29,6 +30,8 @@ from .trainer import Trainer
 def run_training(arguments, options: TrainOptions) -> None:
     images = read_images(arguments.data, "train", options.side)
     training, validation = split_validation(images, options.validation)
+    if arguments.start and arguments.grow:
+        raise UserError("--start and --grow: begin with one of them")
     if arguments.teacher and arguments.teacher_scores:
         raise UserError("--teacher and --teacher-scores: distil from one of them")
     teacher = load_network(arguments.teacher)[1] if arguments.teacher else None
@@ -71,9 +74,21 @@ def _start_network(arguments, images: ImageSet, training: ImageSet, seed: int):
         _check_classes(spec, images)
         return with_padding(spec, network, arguments.padding, arguments.twist) if arguments.padding else (spec, network)
     spec = NetworkSpec(arguments.network, images.class_count(), arguments.activation, arguments.padding or "twisted", arguments.width, arguments.twist)
+    if arguments.grow:
+        return spec, _grown_network(spec, Path(arguments.grow), training)
     network = build(spec)
     network.pixels.fit(training.planes())
     return spec, network
+
+
+def _grown_network(spec: NetworkSpec, path: Path, training: ImageSet):
+    small_spec, small, _ = load_network(path)
+    network, new = grow(spec, small_spec, small)
+    if new:
+        blocks = list(network.blocks)
+        fit_statistics(network, training.planes(), blocks[blocks.index(new[0]):])
+    print(f"{spec.name}: {len(network.blocks) - len(new)} of {len(network.blocks)} blocks taken from {path} ({small_spec.name}, {small_spec.classes} classes)")
+    return network
 
 
 def _check_twist(twist: int, side: int) -> None:

@@ -27,6 +27,8 @@ class TrainOptions:
     ema: float = 0.998
     augment: bool = True
     cutout: int = 0  # pixels
+    crop: int = 0  # pixels: the first crop_epochs see crops of this side, which are cheaper
+    crop_epochs: int = 0
     penalty: float = 0.02  # weight of the range penalty
     limit: float = 4.5  # multiples of rms(v) where it begins
     clamp: float = 7.0
@@ -55,6 +57,8 @@ class TrainOptions:
             raise UserError(f"ema {self.ema}, label smoothing {self.label_smoothing}: must be in [0, 1); distill {self.distill}: in [0, 1]")
         if not 0 <= self.cutout < self.side:
             raise UserError(f"--cutout {self.cutout}: from 0 to {self.side - 1}, less than an image's side")
+        if self.crop_epochs and not 8 <= self.crop < self.side or self.crop_epochs not in range(self.epochs + 1):
+            raise UserError(f"--crop {self.crop} --crop-epochs {self.crop_epochs}: crops from 8 to {self.side - 1} pixels, for at most the {self.epochs} epochs with batch statistics")
         if self.cluster_per not in GROUPS or self.clusters not in (0, *range(2, MOST_CLUSTERS + 1)):
             raise UserError(f"--clusters {self.clusters} --cluster-per {self.cluster_per}: need 0 or 2 to {MOST_CLUSTERS}, per {', '.join(GROUPS)}")
         if self.clamp <= self.limit:

@@ -111,6 +111,7 @@ class Trainer:
             seen = evaluate(network, self.control, self.planes, compiled=options.compiled)
             self.hard.note(np.arange(len(seen.peaks)), seen.peaks)
         self.hard.choose()
+        self.augmenter.crop = options.crop if self.epoch < options.crop_epochs else 0
         order = generator.permutation(len(self.training))
         sums = np.zeros(3)
         for index in range(self.steps_per_epoch):

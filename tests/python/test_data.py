@@ -103,6 +103,23 @@ def test_augmentation_is_a_shifted_or_mirrored_crop(coloured_images):
     np.testing.assert_array_equal(Augmenter(planes, enabled=False).batch(np.arange(5), np.random.default_rng(1)), planes[:5])
 
 
+@pytest.mark.parametrize("enabled", [True, False])
+def test_crops_show_parts_of_the_image_and_no_border(enabled):
+    planes = np.random.default_rng(0).integers(0, 256, (6, 3, 12, 12)).astype(np.uint8)
+    augmenter = Augmenter(planes, enabled)
+    augmenter.crop = 8
+    crops = augmenter.batch(np.arange(6).repeat(30), np.random.default_rng(1))
+    assert crops.shape == (180, 3, 8, 8)
+    places = set()
+    for crop, plane in zip(crops, planes.repeat(30, axis=0)):
+        found = [(y, x, mirrored) for y in range(5) for x in range(5) for mirrored in (False, True)
+                 if np.array_equal(crop[:, :, ::-1] if mirrored else crop, plane[:, y:y + 8, x:x + 8])]
+        assert len(found) == 1
+        places.add(found[0])
+    assert {(0, 0), (4, 4)} <= {place[:2] for place in places}
+    assert enabled == any(place[2] for place in places)
+
+
 def test_cutout_greys_one_square_of_an_image():
     images = np.full((200, 3, 12, 10), 7, np.uint8)
     cut_squares(images, 5, np.random.default_rng(3))

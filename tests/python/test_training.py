@@ -1,6 +1,7 @@
 """Runs: they learn, resume exactly, keep their range, and end in files that other commands read."""
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -59,6 +60,21 @@ def test_resume_is_exact(coloured_images, tmp_path):
             assert torch.equal(value, second.average.network.state_dict()[name]), (stop, name)
 
 
+def test_crops_are_for_the_first_epochs(coloured_images, tmp_path, monkeypatch):
+    """Smaller images while rates are high, whole ones before and while statistics are frozen."""
+    padded = np.pad(coloured_images.images, ((0, 0), (4, 4), (4, 4), (0, 0)), mode="edge")
+    trainer = make_trainer(replace(coloured_images, images=padded), tmp_path, options(side=16, crop=8, crop_epochs=1))
+    sides, step = [], trainer._step
+    def watched(forward, chosen, generator):
+        def seen(pixels):
+            sides.append((trainer.epoch, *pixels.shape[2:]))
+            return forward(pixels)
+        return step(seen, chosen, generator)
+    monkeypatch.setattr(trainer, "_step", watched)
+    trainer.run()
+    assert set(sides) == {(0, 8, 8), (1, 16, 16), (2, 16, 16), (3, 16, 16)}
+
+
 def test_resume_with_other_options_is_refused(coloured_images, tmp_path):
     make_trainer(coloured_images, tmp_path, options(epochs=1, frozen_epochs=0)).run()
     with pytest.raises(UserError, match="batch: 20 -> 10"):
@@ -67,6 +83,7 @@ def test_resume_with_other_options_is_refused(coloured_images, tmp_path):
 
 def test_options_are_checked():
     for changes, message in (({"clamp": 1.0}, "beyond --limit"), ({"epochs": 0, "frozen_epochs": 0}, "nothing to do"),
+                             ({"crop": SIDE, "crop_epochs": 1}, "crops from 8 to 7"), ({"side": 32, "crop": 24, "crop_epochs": 3}, "at most the 2 epochs"),
                              ({"batch": 0}, "--batch is 0"), ({"schedule": "steps"}, "unknown schedule"), ({"ema": 1.0}, "ema 1.0")):
         with pytest.raises(UserError, match=message):
             options(**changes)

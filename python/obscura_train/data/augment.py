@@ -7,20 +7,26 @@ GREY = 120  # near the mean pixel, so that a border looks like nothing in partic
 
 
 class Augmenter:
-    """Holds the padded training images uint8 [n, 3, H, W]; `batch` draws crops of the original size."""
+    """Holds the padded training images uint8 [n, 3, H, W]; `batch` draws crops of the original size, or of `crop` pixels a side."""
 
     def __init__(self, planes: np.ndarray, enabled: bool = True):
         self.side, self.enabled = planes.shape[2:], enabled
+        self.crop = 0
         self.padded = np.pad(planes, ((0, 0), (0, 0), (SHIFT, SHIFT), (SHIFT, SHIFT)), constant_values=GREY)
 
     def batch(self, indices: np.ndarray, generator: np.random.Generator) -> np.ndarray:
-        """uint8 [len(indices), 3, H, W]."""
+        """uint8 [len(indices), 3, H, W], or [len(indices), 3, crop, crop]."""
         count, (height, width) = len(indices), self.side
-        if not self.enabled:
-            return self.padded[indices, :, SHIFT:SHIFT + height, SHIFT:SHIFT + width]
-        tops, lefts = generator.integers(0, 2 * SHIFT + 1, (2, count))
+        if self.crop:  # of the image itself, without its border
+            tops = generator.integers(SHIFT, SHIFT + height - self.crop + 1, count)
+            lefts = generator.integers(SHIFT, SHIFT + width - self.crop + 1, count)
+            height = width = self.crop
+        elif self.enabled:
+            tops, lefts = generator.integers(0, 2 * SHIFT + 1, (2, count))
+        else:
+            tops = lefts = np.full(count, SHIFT)
         crops = np.stack([self.padded[i, :, y:y + height, x:x + width] for i, y, x in zip(indices, tops, lefts)])
-        mirrored = generator.random(count) < 0.5
+        mirrored = generator.random(count) < 0.5 if self.enabled else np.zeros(count, bool)
         crops[mirrored] = crops[mirrored, :, :, ::-1]
         return crops
 
