@@ -120,22 +120,31 @@ Weighed segmented(const plan::RealNetwork& network, Design design, const std::ve
     return {std::move(design), weigh(plan, options)};
 }
 
-/// Copies that fill the slots which so few images leave idle, as many as smaller rings make use of; 1 if there is no
-/// batch to expect. Sets design.copies and design.segments.
-void choose_copies(const plan::RealNetwork& network, int tiles, const ckks::ParametersLiteral& parameters,
-                   const CompileOptions& options, Design& design) {
+/// Designs of one batch: as it is, and in copies that fill the slots which so few images leave idle, where smaller rings
+/// make use of them. Sets copies and segments.
+std::vector<Design> with_copies(const plan::RealNetwork& network, int tiles, const ckks::ParametersLiteral& parameters,
+                                const CompileOptions& options, const Design& design) {
     const int room = (1 << parameters.log_degree) / tiles;
-    int copies = 1;
-    while (options.batch > 0 && 2 * copies * options.batch <= room) copies *= 2;
-    design.segments = copy_segments(skeleton(network, design, options).plan, parameters, copies);
-    design.copies = 1 << (parameters.log_degree - design.segments.back().parameters.log_degree);
+    const plan::Plan plan = skeleton(network, design, options).plan;
+    std::vector<Design> result;
+    for (int copies = 1; copies == 1 || (options.batch > 0 && copies * options.batch <= room); copies *= 2) {
+        Design attempt = design;
+        attempt.segments = copy_segments(plan, parameters, copies);
+        attempt.copies = 1 << (parameters.log_degree - attempt.segments.back().parameters.log_degree);
+        if (attempt.copies == copies) result.push_back(std::move(attempt));  // else no ring is secure that needs so many
+    }
+    return result;
 }
 
-/// The faster of the ways to merge.
+/// The fastest of the ways to merge, or to hold copies.
 Weighed best_for(const plan::RealNetwork& network, int run_length, const CompileOptions& options) {
     const plan::Cell cell = input_cell(network, run_length);
     const int tiles = network.input.height * network.input.width / cell.pixels();
     std::optional<Weighed> best;
+    const auto consider = [&](Design design, const std::vector<ckks::ParametersLiteral>& choices) {
+        Weighed weighed = segmented(network, std::move(design), choices, options);
+        if (!best || weighed.takes.seconds < best->takes.seconds) best = std::move(weighed);
+    };
     for (const bool apart : {false, true}) {
         Design design;
         design.cell = cell;
@@ -143,14 +152,14 @@ Weighed best_for(const plan::RealNetwork& network, int run_length, const Compile
         design.levels = assign_levels(network, design.merging);
         const auto choices = parameter_choices(design.levels, tiles, options);
         const auto& merging = design.merging.layers;
-        const bool merges = std::any_of(merging.begin(), merging.end(), [](int run) { return run != 0; });
-        if (merges)
+        if (std::any_of(merging.begin(), merging.end(), [](int run) { return run != 0; })) {
             choose_rings(network, apart, choices, options, design);
-        else
-            choose_copies(network, tiles, choices.front(), options, design);
-        Weighed weighed = segmented(network, std::move(design), choices, options);
-        if (!best || weighed.takes.seconds < best->takes.seconds) best = std::move(weighed);
-        if (!merges) break;
+            consider(std::move(design), choices);
+            continue;
+        }
+        for (auto& copied : with_copies(network, tiles, choices.front(), options, design))
+            consider(std::move(copied), choices);
+        break;
     }
     return std::move(*best);
 }
