@@ -19,8 +19,8 @@ struct Ciphertext {
 /// A ciphertext prepared for rotations and products over the extended basis QP, without division by P in between
 /// ("double hoisting", Bossuat et al., ePrint 2020/1203, section 5):
 ///     P c0 over the chain limbs below `level` and the special limbs, plus c1 in coefficients, as key switching digits.
-/// Modulo the chain primes, which P is invertible for, c0 stands for P c0 (and switching keys are kept over P likewise):
-/// what was not switched enters a sum as it is, and a ModDown has no division by P left.
+/// Modulo the chain primes, which P is invertible for, c0 stands for P c0 (and switching keys are kept over P
+/// likewise): what was not switched enters a sum as it is, and a ModDown has no division by P left.
 struct Operand {
     int level = 0;  ///< limbs in use
     /// [limbs()] P c0, over P modulo the chain; evaluation order; limbs level .. levels-1 are null; null special limbs

@@ -21,8 +21,8 @@ enum class DigitForm {
 
 /// Encryptions under s of P g_j s' for each digit j (hybrid key switching: Han and Ki, ePrint 2019/688), where g_j is 1
 /// modulo the limbs of digit j and 0 modulo the others. b_j = -a_j s + e_j + P g_j s'; a and b are kept over P modulo
-/// the chain primes (see Operand). Evaluation order, in [0, q), multiplied as DigitForm says. Limbs 0 .. level-1 and the
-/// special limbs; the others are null.
+/// the chain primes (see Operand). Evaluation order, in [0, q), multiplied as DigitForm says. Limbs 0 .. level-1 and
+/// the special limbs; the others are null.
 struct SwitchingKey {
     int level = 0;
     std::vector<Poly> b;  ///< [digit][limbs()]

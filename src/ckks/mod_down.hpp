@@ -11,8 +11,8 @@ namespace obscura::ckks {
 
 /// ModDown, first half. `extended` holds a polynomial over the chain limbs below level and the special limbs, in
 /// evaluation order and kept over P modulo the chain (see Operand), that is to be divided by P and the last `dropped`
-/// (0, 1 or 2) chain primes. Turns its source limbs (special and dropped ones) in place into centred y_i and fills `small` with the quotient, so that division is
-/// rounded.
+/// (0, 1 or 2) chain primes. Turns its source limbs (special and dropped ones) in place into centred y_i and fills
+/// `small` with the quotient, so that division is rounded.
 void mod_down_sources(const Context& context, Poly& extended, int level, int dropped, u32* small);
 
 /// A polynomial to be divided.

@@ -120,8 +120,8 @@ Weighed segmented(const plan::RealNetwork& network, Design design, const std::ve
     return {std::move(design), weigh(plan, options)};
 }
 
-/// Designs of one batch: as it is, and in copies that fill the slots which so few images leave idle, where smaller rings
-/// make use of them. Sets copies and segments.
+/// Designs of one batch: as it is, and in copies that fill the slots which so few images leave idle, where smaller
+/// rings make use of them. Sets copies and segments.
 std::vector<Design> with_copies(const plan::RealNetwork& network, int tiles, const ckks::ParametersLiteral& parameters,
                                 const CompileOptions& options, const Design& design) {
     const int room = (1 << parameters.log_degree) / tiles;
@@ -131,7 +131,8 @@ std::vector<Design> with_copies(const plan::RealNetwork& network, int tiles, con
         Design attempt = design;
         attempt.segments = copy_segments(plan, parameters, copies);
         attempt.copies = 1 << (parameters.log_degree - attempt.segments.back().parameters.log_degree);
-        if (attempt.copies == copies) result.push_back(std::move(attempt));  // else no ring is secure that needs so many
+        if (attempt.copies == copies)
+            result.push_back(std::move(attempt));  // else no ring is secure that needs so many
     }
     return result;
 }
