@@ -2,36 +2,12 @@
 
 #include <algorithm>
 #include <cassert>
-#include <cstring>
 
 namespace obscura::plan {
 namespace {
 
 constexpr int block = PackedMatrix::block;
-/// Pixels computed at once: with four outputs, eight accumulators of four lanes, which is what 16 registers hold.
-constexpr int strip = 8;
-
-using Lanes = float __attribute__((vector_size(16)));
-
-void multiply_strip(const float* weights, std::span<const float* const> rows, int first, float (&sums)[block][strip]) {
-    Lanes low[block] = {};
-    Lanes high[block] = {};
-    for (const float* row : rows) {
-        Lanes x0;
-        Lanes x1;
-        std::memcpy(&x0, row + first, sizeof x0);
-        std::memcpy(&x1, row + first + strip / 2, sizeof x1);
-        for (int o = 0; o < block; ++o) {
-            low[o] += weights[o] * x0;
-            high[o] += weights[o] * x1;
-        }
-        weights += block;
-    }
-    for (int o = 0; o < block; ++o) {
-        std::memcpy(sums[o], &low[o], sizeof low[o]);
-        std::memcpy(sums[o] + strip / 2, &high[o], sizeof high[o]);
-    }
-}
+constexpr int most_strip_pixels = 16;
 
 void multiply_pixel(const float* weights, std::span<const float* const> rows, int pixel, float (&sums)[block]) {
     std::fill(sums, sums + block, 0.0F);
@@ -61,6 +37,8 @@ PackedMatrix::PackedMatrix(int outputs, const std::vector<Part>& parts) : output
 void multiply(const PackedMatrix& matrix, std::span<const float* const> rows, int pixels, std::span<const double> bias,
               std::span<float> result) {
     assert(rows.size() == matrix.columns());
+    const ProductStrip& strip = default_strip();
+    assert(strip.pixels <= most_strip_pixels);
     for (int first_output = 0; first_output < matrix.outputs(); first_output += block) {
         const float* weights = matrix.weights(first_output / block);
         const int outputs = std::min(block, matrix.outputs() - first_output);
@@ -70,11 +48,11 @@ void multiply(const PackedMatrix& matrix, std::span<const float* const> rows, in
             result[output * static_cast<std::size_t>(pixels) + static_cast<std::size_t>(pixel)] = sum + shift;
         };
         int pixel = 0;
-        for (; pixel + strip <= pixels; pixel += strip) {
-            float sums[block][strip];
-            multiply_strip(weights, rows, pixel, sums);
+        for (; pixel + strip.pixels <= pixels; pixel += strip.pixels) {
+            float sums[block * most_strip_pixels];
+            strip.multiply(weights, rows.data(), rows.size(), pixel, sums);
             for (int o = 0; o < outputs; ++o)
-                for (int i = 0; i < strip; ++i) store(o, pixel + i, sums[o][i]);
+                for (int i = 0; i < strip.pixels; ++i) store(o, pixel + i, sums[o * strip.pixels + i]);
         }
         for (; pixel < pixels; ++pixel) {
             float sums[block];

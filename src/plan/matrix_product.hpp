@@ -4,13 +4,15 @@
 #include <span>
 #include <vector>
 
+#include "plan/product_strip.hpp"
+
 /// The float32 matrix product of the plain reference. Details of this folder; not for others.
 namespace obscura::plan {
 
 /// Weights [outputs][columns] in blocks of four outputs, so that one load serves four rows of the result.
 class PackedMatrix {
   public:
-    static constexpr int block = 4;
+    static constexpr int block = strip_outputs;
 
     /// Columns of one operand: weights [outputs][columns].
     struct Part {
