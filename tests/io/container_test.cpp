@@ -78,7 +78,7 @@ TEST(Container, BytesAreAsDocumented) {
     const Bytes bytes = read_file(scratch / "toy");
     EXPECT_EQ(Bytes(bytes.begin(), bytes.begin() + 24),
               (Bytes{'O', 'B', 'S', 'C', 'U', 'R', 'A', 0,  //
-                     6,   0,   0,   0,   4,   0,   0,   0, 1, 0, 0, 0, 0, 0, 0, 0}));
+                     7,   0,   0,   0,   4,   0,   0,   0, 1, 0, 0, 0, 0, 0, 0, 0}));
     EXPECT_EQ(bytes[24], 0);
     EXPECT_EQ(bytes[56], 100);
     EXPECT_EQ(bytes[88], toy_payload);

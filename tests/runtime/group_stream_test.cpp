@@ -143,7 +143,7 @@ TEST_F(GroupStream, BytesAreAsDocumented) {
         const Bytes asked = group(request, static_cast<std::size_t>(i)),
                     answer = group(response, static_cast<std::size_t>(i));
         for (const Bytes* one : {&asked, &answer}) {
-            EXPECT_EQ(u32(*one, 8), 6) << "version";
+            EXPECT_EQ(u32(*one, 8), 7) << "version";
             EXPECT_EQ(part(*one, 96, 8 + 16), part(request, 96, 8 + 16)) << "key and stream";
             EXPECT_EQ(u32(*one, 120), i);
             EXPECT_EQ(u32(*one, 124), 3);
