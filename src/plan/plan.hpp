@@ -104,7 +104,8 @@ struct Alternative {
     bool operator==(const Alternative&) const = default;
 };
 
-/// What the network of a plan would take if its zero padding were cyclic, in a layout with cells of as many pixels.
+/// What the network of a plan would take if its zero padding were cyclic, by as many rows as suit cells of as many
+/// pixels best.
 struct CyclicTwin {
     int log_degree = 0;
     int limbs = 0;

@@ -3,19 +3,29 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <bit>
+#include <cassert>
 
 #include "base/error.hpp"
 
 namespace obscura::ring {
 
-bool is_prime(std::uint64_t n) {
-    if (n < 2) return false;
-    for (std::uint64_t d = 2; d * d <= n; ++d)
-        if (n % d == 0) return false;
-    return true;
-}
-
 namespace {
+
+/// Whether odd n = d 2^s + 1 passes the strong test to `base`, which every prime passes.
+bool passes_strong_test(std::uint64_t n, std::uint64_t base) {
+    const int s = std::countr_zero(n - 1);
+    std::uint64_t x = 1, power = base % n;
+    if (power == 0) return true;  // n divides the base, which is prime
+    for (std::uint64_t d = (n - 1) >> s; d != 0; d /= 2, power = power * power % n)
+        if (d % 2 != 0) x = x * power % n;
+    if (x == 1 || x == n - 1) return true;
+    for (int i = 1; i < s; ++i) {
+        x = x * x % n;
+        if (x == n - 1) return true;
+    }
+    return false;
+}
 
 [[noreturn]] void too_few(std::size_t found, int count, std::uint64_t low, std::uint64_t high, int log_degree) {
     throw Error(ErrorCode::range, fmt::format("only {} of {} primes from {} to {} are 1 mod 4N for N = 2^{}; use fewer "
@@ -24,6 +34,12 @@ namespace {
 }
 
 }  // namespace
+
+bool is_prime(std::uint64_t n) {
+    assert(n >> 32 == 0);  // or products would overflow
+    if (n < 2 || n % 2 == 0) return n == 2;
+    return passes_strong_test(n, 2) && passes_strong_test(n, 7) && passes_strong_test(n, 61);
+}
 
 std::vector<std::uint32_t> ntt_primes(int log_degree, int count) {
     return ntt_primes_below(std::uint32_t{1} << prime_bits, log_degree, count);

@@ -8,6 +8,8 @@ namespace obscura::ring {
 /// Primes are below 2^30 so that the lazy butterflies of the transform hold values up to 4q in 32-bit lanes.
 inline constexpr int prime_bits = 30;
 
+/// For n < 2^32, by strong tests to the bases 2, 7 and 61, which no composite below 4,759,123,141 passes (Jaeschke, On
+/// strong pseudoprimes to several bases, Math. Comp. 61, 1993).
 bool is_prime(std::uint64_t n);
 
 /// The `count` largest primes below 2^30 that are 1 mod 4N, largest first.

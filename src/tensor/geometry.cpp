@@ -49,6 +49,13 @@ std::map<SourceColumn, std::set<int>> Geometry::needs(std::span<const int> colum
     return result;
 }
 
+std::map<SourceColumn, std::size_t> Geometry::last_uses(std::span<const int> columns) const {
+    std::map<SourceColumn, std::size_t> result;
+    for (std::size_t i = 0; i < columns.size(); ++i)
+        for (const auto& term : terms[static_cast<std::size_t>(columns[i])]) result[{term.operand, term.column}] = i;
+    return result;
+}
+
 Geometry make_geometry(const plan::Layer& layer, const std::vector<plan::Layout>& sources, const plan::Layout& output) {
     Geometry geometry;
     geometry.terms.resize(static_cast<std::size_t>(output.columns()));

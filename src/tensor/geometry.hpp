@@ -49,6 +49,9 @@ struct Geometry {
 
     /// Source columns that some output columns read, with the rotations of each.
     std::map<SourceColumn, std::set<int>> needs(std::span<const int> columns) const;
+
+    /// For every source column that some output columns read, the index in `columns` of the last of them.
+    std::map<SourceColumn, std::size_t> last_uses(std::span<const int> columns) const;
 };
 
 /// `sources`: layout of each operand's source, in the layer's order. With the shifts of a column's borders added to the

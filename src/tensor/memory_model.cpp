@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "base/error.hpp"
+#include "tensor/geometry.hpp"
 
 namespace obscura::tensor {
 
@@ -19,6 +20,33 @@ struct MapSize {
     std::vector<std::uint64_t> column_limbs;
     std::vector<bool> is_ready;
 };
+
+/// What a layer reads, and what is read after it, whichever way it is cut.
+struct LayerReads {
+    Geometry geometry;
+    std::vector<int> wanted;                        ///< output columns
+    std::map<SourceColumn, std::size_t> last_uses;  ///< index into `wanted`
+    std::vector<std::vector<bool>> later;           ///< [operand][source column], by a later layer
+    std::vector<bool> map_later;                    ///< [map up to the layer's input], by a later layer
+};
+
+LayerReads layer_reads(const plan::Plan& plan, const std::vector<plan::Layout>& layouts, std::size_t i) {
+    const auto& layer = plan.layers[i];
+    std::vector<plan::Layout> sources;
+    LayerReads result;
+    for (const auto& operand : layer.operands) {
+        sources.push_back(layouts[static_cast<std::size_t>(operand.source + 1)]);
+        result.later.push_back(columns_read_from(plan, layouts, operand.source + 1, i + 1));
+    }
+    result.geometry = make_geometry(layer, sources, layouts[i + 1]);
+    result.wanted = columns_to_compute(plan, layouts, i);
+    result.last_uses = result.geometry.last_uses(result.wanted);
+    for (std::size_t m = 0; m <= i; ++m) {
+        const auto read = columns_read_from(plan, layouts, static_cast<int>(m), i + 1);
+        result.map_later.push_back(std::find(read.begin(), read.end(), true) != read.end());
+    }
+    return result;
+}
 
 struct Simulation {
     const plan::Plan& plan;
@@ -41,7 +69,8 @@ struct Simulation {
         return sum;
     }
     /// Limbs at the worst moment of a layer.
-    std::uint64_t run_layer(std::size_t i, const std::vector<plan::Layout>& layouts, const LinearOptions& options);
+    std::uint64_t run_layer(std::size_t i, const LayerReads& reads, const plan::Layout& output,
+                            const LinearOptions& options);
 };
 
 std::uint64_t Simulation::keys() const {
@@ -67,19 +96,17 @@ std::uint64_t Simulation::scratch(std::size_t segment, int threads) const {
             special(segment) + 3);
 }
 
-std::uint64_t Simulation::run_layer(std::size_t i, const std::vector<plan::Layout>& layouts,
+std::uint64_t Simulation::run_layer(std::size_t i, const LayerReads& reads, const plan::Layout& output,
                                     const LinearOptions& options) {
     const auto& layer = plan.layers[i];
-    const auto& output = layouts[i + 1];
+    const Geometry& geometry = reads.geometry;
     const bool head = layer.finish == plan::Finish::head;
     const std::size_t segment = plan.segment_of(i);
     const std::uint64_t special = this->special(segment);
     const int smaller = plan.parameters().log_degree - plan.segments[segment].parameters.log_degree;
     const auto level = static_cast<std::uint64_t>(layer.level),
                result_level = static_cast<std::uint64_t>(layer.output_level());
-    std::vector<plan::Layout> sources;
     for (const auto& operand : layer.operands) {
-        sources.push_back(layouts[static_cast<std::size_t>(operand.source + 1)]);
         auto& map = maps[static_cast<std::size_t>(operand.source + 1)];
         for (std::size_t c = 0; c < map.column_limbs.size(); ++c)
             if (map.is_ready[c] && map.column_limbs[c] > 0) {
@@ -88,19 +115,14 @@ std::uint64_t Simulation::run_layer(std::size_t i, const std::vector<plan::Layou
                 map.column_limbs[c] = std::min(map.column_limbs[c], most);
             }
     }
-    const auto geometry = make_geometry(layer, sources, output);
     auto& result = maps[i + 1];
     result.channels = layer.out_channels;
     const auto outputs = static_cast<std::uint64_t>(layer.out_channels);
     result.column_limbs.assign(static_cast<std::size_t>(head ? 1 : output.columns()), 0);
     result.is_ready.assign(result.column_limbs.size(), layer.finish == plan::Finish::none);
 
-    std::vector<std::vector<bool>> read_later;  // [operand][source column]
-    for (const auto& operand : layer.operands)
-        read_later.push_back(columns_read_from(plan, layouts, operand.source + 1, i + 1));
     std::uint64_t peak = in_maps();
-    const auto wanted = columns_to_compute(plan, layouts, i);
-    std::span<const int> rest = wanted;
+    std::span<const int> rest = reads.wanted;
     while (!rest.empty()) {
         const auto block = rest.first(std::min(rest.size(), static_cast<std::size_t>(options.block_columns)));
         rest = rest.subspan(block.size());
@@ -123,22 +145,24 @@ std::uint64_t Simulation::run_layer(std::size_t i, const std::vector<plan::Layou
         const auto sums = 2 * block_outputs * (level + special + 1);
         const auto masks = geometry.masks.size() * (level + special);
         peak = std::max(peak, in_maps() + raised + sums + masks);
-        const auto later = geometry.needs(rest);
+        const std::size_t done = reads.wanted.size() - rest.size();
+        const auto read_here = [&](SourceColumn column) {  // by a later block
+            const auto use = reads.last_uses.find(column);
+            return use != reads.last_uses.end() && use->second >= done;
+        };
         for (const int d : block)
             if (!head) result.column_limbs[static_cast<std::size_t>(d)] = 2 * outputs * result_level;
         if (head) result.column_limbs[0] = 2 * outputs * result_level;
         for (const auto& [column, shifts] : needs) {
             const int map = layer.operands[static_cast<std::size_t>(column.first)].source + 1;
-            bool needed = read_later[static_cast<std::size_t>(column.first)][static_cast<std::size_t>(column.second)];
+            bool needed = reads.later[static_cast<std::size_t>(column.first)][static_cast<std::size_t>(column.second)];
             for (std::size_t o = 0; o < layer.operands.size(); ++o)
-                needed |= layer.operands[o].source + 1 == map && later.contains({static_cast<int>(o), column.second});
+                needed |= layer.operands[o].source + 1 == map && read_here({static_cast<int>(o), column.second});
             if (!needed) maps[static_cast<std::size_t>(map)].column_limbs[static_cast<std::size_t>(column.second)] = 0;
         }
     }
-    for (std::size_t m = 0; m <= i; ++m) {
-        const auto read = columns_read_from(plan, layouts, static_cast<int>(m), i + 1);
-        if (std::find(read.begin(), read.end(), true) == read.end()) maps[m] = {};
-    }
+    for (std::size_t m = 0; m <= i; ++m)
+        if (!reads.map_later[m]) maps[m] = {};
     return peak;
 }
 
@@ -206,16 +230,18 @@ MemoryPlan plan_memory(const plan::Plan& plan, std::uint64_t budget_bytes, int t
     MemoryPlan result;
     const std::uint64_t budget = budget_bytes / limb_bytes(plan);
     const auto cuts = ways_to_cut();
-    for (std::size_t i = 0; i < plan.layers.size(); ++i)
+    for (std::size_t i = 0; i < plan.layers.size(); ++i) {
+        const LayerReads reads = layer_reads(plan, layouts, i);
         for (const LinearOptions& cut : cuts) {
             Simulation attempt = simulation;
-            const auto limbs = attempt.run_layer(i, layouts, cut);
+            const auto limbs = attempt.run_layer(i, reads, layouts[i + 1], cut);
             if (limbs > budget && &cut != &cuts.back()) continue;
             result.options.push_back(cut);
             result.limbs.push_back(limbs);
             simulation.maps = std::move(attempt.maps);
             break;
         }
+    }
     return result;
 }
 

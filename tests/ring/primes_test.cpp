@@ -19,6 +19,22 @@ TEST(Primes, SmallNumbers) {
     EXPECT_EQ(found, 15);
 }
 
+/// Around powers of two, and strong pseudoprimes to the bases 2 and 7, and to 2, 3, 5 and 7.
+TEST(Primes, AgreesWithGmp) {
+    std::vector<std::uint64_t> numbers{2047, 314'821, 3'215'031'751, 2'152'302'898};
+    for (const int bits : {8, 16, 29, 30, 31})
+        for (std::uint64_t n = (std::uint64_t{1} << bits) - 200; n < (std::uint64_t{1} << bits) + 20'000; ++n)
+            numbers.push_back(n);
+    for (std::uint64_t n = (std::uint64_t{1} << 32) - 20'000; n < std::uint64_t{1} << 32; ++n) numbers.push_back(n);
+    mpz_t value;
+    mpz_init(value);
+    for (const std::uint64_t n : numbers) {
+        mpz_set_ui(value, n);
+        EXPECT_EQ(is_prime(n), mpz_probab_prime_p(value, 25) != 0) << n;
+    }
+    mpz_clear(value);
+}
+
 TEST(Primes, LargestFirstAndOneModuloFourN) {
     for (int log_degree = 10; log_degree <= 17; ++log_degree) {
         const auto primes = ntt_primes(log_degree, 40);

@@ -51,6 +51,26 @@ Case random_case() {
     return c;
 }
 
+/// From any output column on, the source columns that are read are those whose last use is not before it.
+TEST(Geometry, LastUsesFollowFromNeeds) {
+    EXPECT_TRUE(rc::check([] {
+        const auto c = random_case();
+        const auto geometry = make_geometry(c.layer, c.sources, c.output);
+        std::vector<int> columns;
+        for (int d = 0; d < c.output.columns(); ++d)
+            if (*rc::gen::inRange(0, 4) > 0) columns.push_back(d);
+        const auto last_uses = geometry.last_uses(columns);
+        for (std::size_t first = 0; first <= columns.size(); ++first) {
+            std::set<SourceColumn> expected, found;
+            for (const auto& [column, shifts] : geometry.needs(std::span(columns).subspan(first)))
+                expected.insert(column);
+            for (const auto& [column, last] : last_uses)
+                if (last >= first) found.insert(column);
+            RC_ASSERT(found == expected);
+        }
+    }));
+}
+
 /// Walks over the pixels: whatever output pixel a column holds, its terms must point at the right source pixel.
 TEST(Geometry, TermsReadThePixelsOfTheTaps) {
     EXPECT_TRUE(rc::check([] {
