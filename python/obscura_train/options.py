@@ -68,6 +68,13 @@ class TrainOptions:
     def total_epochs(self) -> int:
         return self.epochs + self.frozen_epochs
 
+    def work(self, epoch: int) -> float:
+        """What an epoch costs, where one of whole images costs 1."""
+        return (self.crop / self.side) ** 2 if epoch < self.crop_epochs else 1.0
+
+    def work_before(self, epoch: int) -> float:
+        return sum(self.work(e) for e in range(epoch))
+
     def differences(self, other: "TrainOptions") -> list[str]:
         """'name: mine -> other's', for every option that changes the run."""
         mine, theirs = asdict(self), asdict(other)

@@ -5,22 +5,27 @@ import time
 
 
 class ProgressBar:
-    """total counts steps of the whole run; `update` may be called at every step."""
+    """total: work of the whole run, in any unit; `update` may be called at every step.
+
+    The time left goes by what was done since the first update, so that a slow start does not count.
+    """
 
     WIDTH, INTERVAL = 28, 0.2  # characters, seconds
 
-    def __init__(self, total: int, done: int = 0, stream=sys.stderr):
-        self.total, self.start_done, self.stream = total, done, stream
-        self.start, self.shown = time.monotonic(), 0.0
+    def __init__(self, total: float, stream=sys.stderr, clock=time.monotonic):
+        self.total, self.stream, self.clock = total, stream, clock
+        self.start, self.start_done, self.shown = None, 0.0, float("-inf")
 
-    def update(self, done: int, text: str) -> None:
-        now = time.monotonic()
+    def update(self, done: float, text: str) -> None:
+        now = self.clock()
+        if self.start is None:
+            self.start, self.start_done = now, done
         if not self.stream.isatty() or now - self.shown < self.INTERVAL and done < self.total:
             return
         self.shown = now
         fresh = done - self.start_done
         left = (now - self.start) * (self.total - done) / fresh if fresh > 0 else float("nan")
-        filled = self.WIDTH * done // self.total
+        filled = int(self.WIDTH * done / self.total)
         bar = "#" * filled + "." * (self.WIDTH - filled)
         self.stream.write(f"\r[{bar}] {100 * done / self.total:5.1f}%  {_clock(left)} left  {text}\x1b[K")
         self.stream.flush()

@@ -86,7 +86,7 @@ class Trainer:
     def run(self) -> None:
         """All epochs that are left."""
         total = self.options.total_epochs
-        bar = ProgressBar(total * self.steps_per_epoch, self.epoch * self.steps_per_epoch)
+        bar = ProgressBar(self.options.work_before(total))
         while self.epoch < total:
             row = self._train_epoch(bar)
             row |= self._judge()
@@ -113,7 +113,7 @@ class Trainer:
         self.hard.choose()
         self.augmenter.crop = options.crop if self.epoch < options.crop_epochs else 0
         order = generator.permutation(len(self.training))
-        sums = np.zeros(3)
+        sums, work_before = np.zeros(3), options.work_before(self.epoch)
         for index in range(self.steps_per_epoch):
             step = self.epoch * self.steps_per_epoch + index
             for group in self.optimiser.param_groups:
@@ -121,7 +121,8 @@ class Trainer:
             chosen = order[index * options.batch:(index + 1) * options.batch]
             sums += self._step(forward, chosen, generator)
             done = sums / (index + 1)
-            bar.update(step + 1, f"epoch {self.epoch + 1}  loss {done[0]:.3f}  penalty {done[1]:.3f}  accuracy {100 * done[2]:.1f}%")
+            bar.update(work_before + (index + 1) / self.steps_per_epoch * options.work(self.epoch),
+                       f"epoch {self.epoch + 1}  loss {done[0]:.3f}  penalty {done[1]:.3f}  accuracy {100 * done[2]:.1f}%")
         loss, penalty, accuracy = (sums / self.steps_per_epoch).tolist()
         return {"epoch": self.epoch + 1, "phase": "frozen" if frozen else "batch", "rate": self.optimiser.param_groups[0]["lr"],
                 "loss": loss, "penalty": penalty, "train_accuracy": 100 * accuracy}

@@ -11,11 +11,11 @@ namespace obscura::tensor {
 /// shared 2.4 GHz Zen 3 server with the AVX2 kernels. They hold what an operation costs inside a run, where it waits
 /// for memory: up to twice what the kernels take alone. Those of another machine: rate_measurement.hpp.
 struct MachineRates {
-    double transform_seconds = 115e-6;  ///< one transform of a limb at N = 2^15, with the conversions that go with it
-    double square_seconds = 172e-6;     ///< the same while squaring and relinearising, with the products
-    double product_rate = 27e9;         ///< multiply-adds of residues a second in the integer matrix product
-    double key_product_rate = 1.9e9;    ///< multiply-adds a second in the products with rotation keys
-    double pack_rate = 1.3e9;           ///< words a second: rows packed for the product, masked sums
+    double transform_seconds = 103e-6;  ///< one transform of a limb at N = 2^15, with the conversions that go with it
+    double square_seconds = 154e-6;     ///< the same while squaring and relinearising, with the products
+    double product_rate = 30e9;         ///< multiply-adds of residues a second in the integer matrix product
+    double key_product_rate = 2.1e9;    ///< multiply-adds a second in the products with rotation keys
+    double pack_rate = 1.45e9;          ///< words a second: rows packed for the product, masked sums
     int threads = 2;
 };
 
