@@ -83,12 +83,18 @@ const Kernels* portable_avx512_kernels() {
 
 #else
 
+#include <gtest/gtest.h>
+
 #include "ring_test_support.hpp"
 
 namespace obscura::ring {
 
 const Kernels* portable_avx512_kernels() {
     return nullptr;
+}
+
+TEST(PortableAvx512, NeedsSimde) {
+    GTEST_SKIP() << "this build does not test the AVX-512 kernels in portable C: install SIMDe (libsimde-dev)";
 }
 
 }  // namespace obscura::ring
