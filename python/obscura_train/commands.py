@@ -191,7 +191,11 @@ def run_repair(arguments) -> None:
     values = {field.name: getattr(arguments, field.name) for field in fields(RepairOptions)}
     options = RepairOptions(**(values | {"rates": tuple(arguments.rates)}))
     Path(arguments.out).parent.mkdir(parents=True, exist_ok=True)  # before minutes of work, not after
-    save_checkpoint(Path(arguments.out), spec, Repair(network, training, validation, options).run(), classes)
+    best = Repair(network, training, validation, options).run()
+    save_checkpoint(Path(arguments.out), spec, best.network, classes)
+    if best.worst >= options.goal:
+        raise UserError(f"{arguments.out} holds the best network that was found, but an image reaches {best.worst:.4g} x rms, and the goal is {options.goal:g}: "
+                        "repair it again, give more --steps or larger --rates, raise --goal, or train more frozen epochs")
     print(f"{arguments.out}: the network within {options.goal:g} x rms")
 
 
