@@ -53,8 +53,8 @@ std::string padding_text(const Explanation& e) {
     std::string text = fmt::format(
         "\nzero padding: {} of {} layers are masked; with cyclic padding instead, in cells of {}x{}:\n"
         "{:>10} {:>8} {:>7} {:>9} {:>13} {:>10} {:>12} {:>9} {:>8}\n",
-        masked, e.layers.size(), twin.layout.cell.height, twin.layout.cell.width, "padding", "N", "primes", "log2(QP)", "images a run", "seconds",
-        "ms an image", "memory MB", "keys MB");
+        masked, e.layers.size(), twin.layout.cell.height, twin.layout.cell.width, "padding", "N", "primes", "log2(QP)",
+        "images a run", "seconds", "ms an image", "memory MB", "keys MB");
     const auto row = [&](const char* name, int degree, int limbs, double log2_qp, const plan::Alternative& a) {
         text += fmt::format("{:>10} {:>8} {:>7} {:>9.1f} {:>13} {:>10.1f} {:>12.1f} {:>9.0f} {:>8.0f}\n", name, degree,
                             limbs, log2_qp, a.batch, a.seconds, 1e3 * seconds_per_image(a), megabytes(a.memory_bytes),
