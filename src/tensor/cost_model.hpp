@@ -8,8 +8,9 @@
 namespace obscura::tensor {
 
 /// Speed of one core, and how many there are. The defaults were fitted to ResNet-20 runs of 32 to 512 images on a
-/// shared 2.4 GHz Zen 3 server with the AVX2 kernels. They hold what an operation costs inside a run, where it waits
-/// for memory: up to twice what the kernels take alone. Those of another machine: rate_measurement.hpp.
+/// shared 2.4 GHz Zen 3 server with the AVX2 kernels, between its faster and its slower hours. They hold what an
+/// operation costs inside a run, where it waits for memory: up to twice what the kernels take alone. Those of another
+/// machine: rate_measurement.hpp.
 struct MachineRates {
     double transform_seconds = 103e-6;  ///< one transform of a limb at N = 2^15, with the conversions that go with it
     double square_seconds = 154e-6;     ///< the same while squaring and relinearising, with the products
