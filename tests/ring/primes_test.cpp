@@ -19,9 +19,9 @@ TEST(Primes, SmallNumbers) {
     EXPECT_EQ(found, 15);
 }
 
-/// Around powers of two, and strong pseudoprimes to the bases 2 and 7, and to 2, 3, 5 and 7.
+/// Around powers of two, and composites that pass the strong tests to 2, to 2 and 7, and to 2, 3, 5 and 7.
 TEST(Primes, AgreesWithGmp) {
-    std::vector<std::uint64_t> numbers{2047, 314'821, 3'215'031'751, 2'152'302'898};
+    std::vector<std::uint64_t> numbers{2047, 314'821, 3'215'031'751};
     for (const int bits : {8, 16, 29, 30, 31})
         for (std::uint64_t n = (std::uint64_t{1} << bits) - 200; n < (std::uint64_t{1} << bits) + 20'000; ++n)
             numbers.push_back(n);
