@@ -29,6 +29,7 @@ from .plot import write_plot
 from .progress import ProgressBar
 from .range_control import RangeControl
 from .schedule import rate_factor
+from .steady_statistics import SteadyStatistics
 
 
 class Trainer:
@@ -54,6 +55,7 @@ class Trainer:
             cluster(self.network, options.clusters, options.cluster_per)
         self.shared = SharedWeights(self.network, options.cluster_per) if options.clusters else None
         self.control = RangeControl(self.network, options.limit, options.clamp, options.noise)
+        self.statistics = SteadyStatistics(self.network)
         self.average = WeightAverage(self.network, options.ema)
         self.average_control = RangeControl(self.average.network, options.limit, options.clamp)
         self.optimiser = self._make_optimiser()
@@ -76,6 +78,7 @@ class Trainer:
         if differences:
             raise UserError(f"{path} was made with other options ({'; '.join(differences)}); resume with the same ones, or start a new run with --start")
         self.network.load_state_dict(run["trained"])
+        self.statistics.remember()
         if self.shared is not None:
             self.shared = SharedWeights(self.network, self.options.cluster_per)
         self.average.load(run["average"])
@@ -163,6 +166,8 @@ class Trainer:
             self.optimiser.step()
             if self.shared is not None:
                 self.shared.merge(self.network)
+        if self.network.training:
+            self.statistics.settle()
         self.average.update(self.network)
         return np.array([loss.item(), penalty.item(), (logits.argmax(1) == labels).float().mean().item()])
 
