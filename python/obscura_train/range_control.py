@@ -12,6 +12,7 @@ import torch
 from .activations import Quadratic
 
 PENALTY_CAP = 20.0  # an image this far outside pushes no harder: its gradient would drown all others
+OVERFLOWED = 1e4  # an excess that says no more than that it is one
 
 
 class RangeControl:
@@ -37,6 +38,14 @@ class RangeControl:
         """rms(v) per channel of activation `index`: as measured, or else by its running statistics."""
         measured = self.reference[index]
         return self.activations[index].expected_rms() if measured is None else measured
+
+    def follow(self) -> None:
+        """Take rms(v) from the running statistics from now on, as they move.
+
+        For training with batch statistics: they move the shift as well, and a channel whose shift moved away from a measured
+        rms would have all its values cut to one.
+        """
+        self.reference = [None] * len(self.activations)
 
     def watch(self, activation: Quadratic, z: torch.Tensor) -> torch.Tensor:
         """Note each image's peak; return z [N, C, H, W], with noise, and clamped while `clamping` is on."""
@@ -70,7 +79,7 @@ class RangeControl:
             return
         training, clamping, noise = network.training, self.clamping, self.noise
         network.eval()
-        self.reference = [None] * len(self.activations)  # or the last measurement's clamp would show in this one
+        self.follow()  # or the last measurement's clamp would show in this one
         self.clamping, self.noise, self._measured = True, 0.0, []
         network(pixels)
         self.reference, self._measured = [rms.clamp_min(1e-12) for rms in self._measured], None
@@ -79,7 +88,13 @@ class RangeControl:
         network.train(training)
 
     def penalty(self, peaks: torch.Tensor) -> torch.Tensor:
-        """The squared excess over the limit, summed over layers, mean over images; peaks [layers, N]."""
+        """The squared excess over the limit, summed over layers, mean over images; peaks [layers, N].
+
+        Beyond PENALTY_CAP it goes on in a straight line.  It must not end there: with nothing to hold it, training lets whole
+        channels grow until the clamp makes steps of them, which learn well and do not exist at inference.
+        """
         if peaks.numel() == 0:
             return torch.zeros(())
-        return (peaks - self.limit).clamp(0, PENALTY_CAP).square().sum(0).mean()
+        excess = (peaks - self.limit).clamp(0, OVERFLOWED)
+        near = excess.clamp(max=PENALTY_CAP)
+        return (near * (2 * excess - near)).sum(0).mean()

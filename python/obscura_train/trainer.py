@@ -106,7 +106,10 @@ class Trainer:
         frozen = self.epoch >= options.epochs
         for activation in self.control.activations:
             activation.mix = min(1.0, (self.epoch + 1) / (options.warmup_epochs + 1))
-        self._calibrate(self.control, network)
+        if frozen:
+            self._calibrate(self.control, network)
+        else:
+            self.control.follow()
         network.train(not frozen)
         self.control.clamping = True
         forward = self._form(frozen)
