@@ -90,8 +90,8 @@ class RangeControl:
     def penalty(self, peaks: torch.Tensor) -> torch.Tensor:
         """The squared excess over the limit, summed over layers, mean over images; peaks [layers, N].
 
-        Beyond PENALTY_CAP it goes on in a straight line.  It must not end there: with nothing to hold it, training lets whole
-        channels grow until the clamp makes steps of them, which learn well and do not exist at inference.
+        Beyond PENALTY_CAP it goes on in a straight line.  It must not end there: a layer that is beyond it for all images would
+        have nothing to bring it back, and training goes on with what the clamp leaves of it.
         """
         if peaks.numel() == 0:
             return torch.zeros(())

@@ -76,7 +76,7 @@ class Repair:
         self.planes, self.wrap = training.planes(), wrap_of(network)
         self.augmenter = Augmenter(self.planes)
 
-    def run(self) -> "Repaired":
+    def run(self) -> Repaired:
         """The first network within the goal, or else the best that was found.  Each rate goes on from the best so far."""
         options = self.options
         found = self.search(self.start)

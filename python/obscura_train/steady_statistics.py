@@ -1,7 +1,7 @@
 """Running statistics that one wild batch cannot spoil.
 
 A batch in which a value explodes moves a running variance by many powers of ten, or to infinity, where it stays.
-The next measurement of rms(v) then rests on it, and values are clamped far too late or far too early for an epoch.
+The clamp and the range penalty follow these statistics, and inference computes with them.
 """
 
 import torch
