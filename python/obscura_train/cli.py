@@ -25,7 +25,7 @@ HELP = {
 REPAIR_HELP = {
     "rates": "learning rates, gentle ones first; the first that reaches the goal is kept", "goal": "multiples of rms that no image may reach", "steps": "steps of fine-tuning at each rate",
     "batch": "training images a step", "pool": "images with the largest peaks that count as hard", "hard": "of these in each batch", "stress": "stress images in each batch",
-    "share": "part of the training images that is also checked under each shift", "distill": "weight of the network's own former answer", "seed": "of the random choices",
+    "moved": "how often each training image is also checked moved as idle slots have it, by a random move", "distill": "weight of the network's own former answer", "seed": "of the random choices",
     "compiled": "use the compiled kernels",
 }
 
@@ -88,7 +88,7 @@ def make_parser() -> argparse.ArgumentParser:
     evaluation = commands_.add_parser("evaluate", help="accuracy and worst peak on labelled images; several checkpoints also as an ensemble")
     evaluation.add_argument("checkpoint", nargs="+")
     _add_images(evaluation)
-    stress = commands_.add_parser("stress", help="peaks over real, rolled, synthetic and gradient-sought images")
+    stress = commands_.add_parser("stress", help="peaks over real, moved, synthetic and gradient-sought images")
     stress.add_argument("checkpoint")
     _add_images(stress)
     stress.add_argument("--count", type=int, default=1000, help="synthetic images of each kind")

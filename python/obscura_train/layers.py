@@ -7,6 +7,7 @@ import torch
 from torch import nn
 import torch.nn.functional as F
 
+from .data.idle_moves import IdleMoves
 from .padding import cyclic_pad, export_cyclic_pad
 
 CIFAR_MEAN = (0.4914, 0.4822, 0.4465)  # of pixels scaled to [0, 1]
@@ -62,9 +63,9 @@ class Conv(nn.Module):
         return graph.conv(x, name, self.weight, stride=self.stride, pad=pad, dilation=self.dilation)
 
 
-def wrap_of(network: nn.Module) -> int:
-    """The wrap of the padding on the image's own grid, in rows; 0: zeros."""
-    return next(module.wrap for module in network.modules() if isinstance(module, Conv))
+def idle_moves(network: nn.Module) -> IdleMoves:
+    """How idle slots move the images of this network: by the padding on the image's own grid, and its strides."""
+    return IdleMoves(next(module.wrap for module in network.modules() if isinstance(module, Conv)), network.strides)
 
 
 def export_norm(graph, norm: nn.BatchNorm2d, x: str, name: str) -> str:

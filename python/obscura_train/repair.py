@@ -13,11 +13,11 @@ import torch
 
 from .data import ImageSet
 from .data.augment import Augmenter
-from .data.stress_images import idle_shifts, shifted, stress_mixture
+from .data.stress_images import stress_mixture
 from .ema import WeightAverage
 from .errors import UserError
 from .evaluation import calibrated_control, evaluate, fast_form
-from .layers import wrap_of
+from .layers import idle_moves
 from .losses import task_loss
 from .options import TrainOptions
 from .range_control import RangeControl
@@ -27,7 +27,8 @@ WARM_UP = 15  # steps
 
 @dataclass(frozen=True)
 class RepairOptions:
-    """goal: multiples of rms(v) that no image may reach.  share: part of the training images that is also looked at shifted."""
+    """goal: multiples of rms(v) that no image may reach.  moved: looks at each training image moved as idle slots
+    have it, each time by another move drawn at random."""
 
     rates: tuple[float, ...] = (0.0008, 0.0015, 0.003)
     goal: float = 9.0
@@ -36,22 +37,22 @@ class RepairOptions:
     pool: int = 64  # images with the largest peaks that count as hard
     hard: int = 24  # of them in each batch
     stress: int = 4
-    share: float = 0.25
+    moved: float = 1.0
     distill: float = 0.75
     seed: int = 1
     compiled: bool = False
 
     def __post_init__(self):
-        if not self.rates or min(self.rates) <= 0 or self.goal <= 0 or min(self.steps, self.batch, self.pool, self.hard) < 1 or not 0 <= self.share <= 1:
-            raise UserError("repair needs positive rates, goal, steps, batch, pool and hard, and a share from 0 to 1")
+        if not self.rates or min(self.rates) <= 0 or self.goal <= 0 or min(self.steps, self.batch, self.pool, self.hard) < 1 or self.moved < 0:
+            raise UserError("repair needs positive rates, goal, steps, batch, pool and hard, and moved looks from 0 up")
 
 
 @dataclass
 class Found:
-    """Images by peak, worst first: indices [n], shifts in pixels [n], peaks [n]."""
+    """Images by peak, worst first: indices [n], moves in pixels [n], peaks [n]."""
 
     indices: np.ndarray
-    shifts: np.ndarray
+    moves: np.ndarray
     peaks: np.ndarray
 
     @property
@@ -59,7 +60,7 @@ class Found:
         return float(self.peaks[0])
 
     def first(self, count: int) -> "Found":
-        return Found(self.indices[:count], self.shifts[:count], self.peaks[:count])
+        return Found(self.indices[:count], self.moves[:count], self.peaks[:count])
 
 
 @dataclass(frozen=True)
@@ -73,7 +74,7 @@ class Repaired:
 class Repair:
     def __init__(self, network, training: ImageSet, validation: ImageSet, options: RepairOptions, say=print):
         self.start, self.training, self.validation, self.options, self.say = network.eval(), training, validation, options, say
-        self.planes, self.wrap = training.planes(), wrap_of(network)
+        self.planes, self.moves = training.planes(), idle_moves(network)
         self.augmenter = Augmenter(self.planes)
 
     def run(self) -> Repaired:
@@ -99,22 +100,21 @@ class Repair:
         return best
 
     def search(self, network) -> Found:
-        """All training images as they are, and a share of them under each shift."""
-        generator, found = np.random.default_rng(self.options.seed), None
-        everyone = np.arange(len(self.planes))
-        for shift in (0, *idle_shifts(self.wrap, self.planes.shape[3], network.dense)):
-            chosen = everyone if shift == 0 else everyone[generator.random(len(everyone)) < self.options.share]
-            if len(chosen) == 0:
-                continue
-            part = self.peaks_of(network, Found(chosen, np.full(len(chosen), shift), np.zeros(len(chosen))))
-            found = part if found is None else self._together(found, part)
+        """All training images as they are, and as often as asked for moved."""
+        count, generator = len(self.planes), np.random.default_rng(self.options.seed)
+        found = self.peaks_of(network, Found(np.arange(count), np.zeros(count, int), np.zeros(count)))
+        for part in (1.0,) * int(self.options.moved) + (self.options.moved % 1,):
+            chosen = generator.permutation(count)[:round(part * count)]
+            if len(chosen) and self.moves.strides:
+                moved = Found(chosen, self.moves.draw(self.planes[chosen], generator), np.zeros(len(chosen)))
+                found = self._together(found, self.peaks_of(network, moved))
         return found
 
     def peaks_of(self, network, images: Found) -> Found:
         """The same images, with this network's peaks."""
         control = calibrated_control(network, self.planes)
-        peaks = evaluate(network, control, self._pixels(images.indices, images.shifts), compiled=self.options.compiled).peaks
-        return self._sorted(images.indices, images.shifts, peaks)
+        peaks = evaluate(network, control, self._pixels(images.indices, images.moves), compiled=self.options.compiled).peaks
+        return self._sorted(images.indices, images.moves, peaks)
 
     def fine_tune(self, network, rate: float, found: Found):
         """A copy of the network, trained for `steps` steps with the pool's images in every batch."""
@@ -136,7 +136,7 @@ class Repair:
             images = self.augmenter.batch(chosen, generator)
             hard = generator.integers(0, len(pool.indices), options.hard)
             hard[:options.hard // 6] = 0  # the worst of all every time
-            images = np.concatenate([images, stress_mixture(images, options.stress, generator), self._pixels(pool.indices[hard], pool.shifts[hard])])
+            images = np.concatenate([images, stress_mixture(images, options.stress, generator, self.moves), self._pixels(pool.indices[hard], pool.moves[hard])])
             pixels, labels = torch.from_numpy(np.ascontiguousarray(images)).float(), torch.from_numpy(self.training.labels[chosen].astype(np.int64))
             logits = forward(pixels)[:len(chosen)]
             penalty = control.penalty(control.take_peaks())
@@ -156,13 +156,13 @@ class Repair:
         result = evaluate(network, control, self.validation.planes(), self.validation.labels, compiled=self.options.compiled)
         return f"validation accuracy {result.accuracy:.2f}%"
 
-    def _pixels(self, indices: np.ndarray, shifts: np.ndarray) -> np.ndarray:
-        return shifted(self.planes[indices], shifts, self.wrap)
+    def _pixels(self, indices: np.ndarray, moves: np.ndarray) -> np.ndarray:
+        return self.moves.apply(self.planes[indices], moves)
 
     def _together(self, first: Found, second: Found) -> Found:
-        return self._sorted(*(np.concatenate([getattr(first, name), getattr(second, name)]) for name in ("indices", "shifts", "peaks")))
+        return self._sorted(*(np.concatenate([getattr(first, name), getattr(second, name)]) for name in ("indices", "moves", "peaks")))
 
     @staticmethod
-    def _sorted(indices, shifts, peaks) -> Found:
+    def _sorted(indices, moves, peaks) -> Found:
         order = np.argsort(-peaks, kind="stable")
-        return Found(indices[order], shifts[order], peaks[order])
+        return Found(indices[order], moves[order], peaks[order])

@@ -1,11 +1,13 @@
 """The range report: the worst peaks over real, moved, synthetic and sought images."""
 
+from itertools import groupby
+
 import numpy as np
 
 from .adversary import worst_images
-from .data.stress_images import SYNTHETIC, extreme_contrast, idle_shifts, shifted
+from .data.stress_images import SYNTHETIC, extreme_contrast
 from .evaluation import Evaluation, evaluate
-from .layers import wrap_of
+from .layers import idle_moves
 from .range_control import RangeControl
 
 
@@ -13,10 +15,13 @@ def stress_report(network, control: RangeControl, planes: np.ndarray, count: int
     """Results by family.  planes: real images uint8 [n, 3, H, W]; count synthetic images a family; `adversarial` sought ones."""
     generator = np.random.default_rng(seed)
     height, width = planes.shape[2:]
-    report, wrap = {"real": evaluate(network, control, planes)}, wrap_of(network)
-    for pixels in idle_shifts(wrap, width, network.dense):
-        name = f"moved by {pixels} column{'s' * (pixels > 1)}" if pixels < width else f"rolled by {pixels // width} rows"
-        report[name] = evaluate(network, control, shifted(planes, np.full(len(planes), pixels), wrap))
+    report, moves = {"real": evaluate(network, control, planes)}, idle_moves(network)
+    for turn, pixels in groupby(moves.pixels(width), lambda move: move // width):
+        columns = [move % width for move in pixels]
+        which = f"{columns[0]} to {columns[-1]} columns" if len(columns) > 1 else f"{columns[0]} column"
+        name = f"moved by {turn * max(1, moves.wrap)} rows and {which}" if turn else f"moved by {which}"
+        parts = [evaluate(network, control, moves.apply(planes, np.full(len(planes), turn * width + column))) for column in columns]
+        report[name] = Evaluation(float("nan"), np.concatenate([part.peaks for part in parts]))
     report["extreme contrast"] = evaluate(network, control, extreme_contrast(planes[:count], generator))
     for name, family in SYNTHETIC.items():
         report[name] = evaluate(network, control, family(count, height, width, generator))

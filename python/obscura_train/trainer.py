@@ -22,6 +22,7 @@ from .ema import WeightAverage
 from .errors import UserError
 from .evaluation import CALIBRATION_IMAGES, evaluate, fast_form
 from .fast import FastResNet
+from .layers import idle_moves
 from .losses import task_loss
 from .networks import NetworkSpec
 from .options import TrainOptions
@@ -47,7 +48,7 @@ class Trainer:
         self.training, self.validation = training, validation
         self.planes, self.validation_planes = training.planes(), validation.planes()
         self.augmenter = Augmenter(self.planes, options.augment)
-        self.hard = HardImages(len(training))
+        self.hard, self.moves = HardImages(len(training)), idle_moves(network)
         self.steps_per_epoch = len(training) // options.batch
         if self.steps_per_epoch == 0:
             raise UserError(f"{len(training)} training images do not fill one batch of {options.batch}; give a smaller --batch")
@@ -147,9 +148,9 @@ class Trainer:
         if options.cutout:  # hard images below stay whole: their peaks are what counts
             cut_squares(images, options.cutout, generator)
         if options.stress and self.control.activations:
-            images = np.concatenate([images, stress_mixture(images, options.stress, generator)])
+            images = np.concatenate([images, stress_mixture(images, options.stress, generator, self.moves)])
         if options.replay and self.control.activations and not self.network.training:  # hard images would sway batch statistics
-            images = np.concatenate([images, self.hard.batch(self.augmenter, options.replay, generator)])
+            images = np.concatenate([images, self.hard.batch(self.augmenter, options.replay, generator, self.moves)])
         pixels = torch.from_numpy(np.ascontiguousarray(images)).to(self.device).float()
         labels = torch.from_numpy(self.training.labels[chosen].astype(np.int64)).to(self.device)
         answer = self.scores[torch.from_numpy(chosen).to(self.device)] if self.scores is not None else None

@@ -40,13 +40,12 @@ void record_peaks(plan::Plan& plan, const io::Images& images, ThreadPool& pool) 
             extremes[static_cast<std::size_t>(worker)].add(static_cast<std::size_t>(layer), value);
     };
     const plan::Layer& head = plan.layers.back();
-    for (const io::Images& moved : tile_images(plan, images)) {
-        const std::vector<float> scores = network.scores(moved, pool, hook);
+    run_tiles(plan, network, images, pool, hook, [&](std::span<const float> scores) {
         for (std::size_t i = 0; i < scores.size(); ++i) {
             const std::size_t o = i % head.bias.size();
             extremes.front().add(layers - 1, (scores[i] - head.bias[o]) * head.output_scale[o]);
         }
-    }
+    });
     plan.calibration_headroom_bits = std::numeric_limits<double>::max();
     for (std::size_t i = 0; i < layers; ++i) {
         plan::Layer& layer = plan.layers[i];

@@ -40,7 +40,7 @@ StressResult measure(const plan::Plan& plan, const plan::PlainNetwork& network, 
         }
         uses.push_back(use.value);
         if (use.value > worst.value) worst = use;
-        if (use.value > 1) ++result.beyond;
+        if (use.value > 1) result.beyond.push_back(static_cast<int>(uses.size()) - 1);
     }
     result.median_use = median(std::move(uses));
     result.worst_use = worst.value;

@@ -17,7 +17,7 @@ struct StressResult {
     int images = 0;
     double median_use = 0;    ///< infinite: beyond float32
     double worst_use = 0;     ///< infinite: beyond float32
-    int beyond = 0;           ///< images of a use above 1
+    std::vector<int> beyond;  ///< the images of a use above 1, counted from 0
     std::string worst_layer;  ///< the one that the worst image uses most; where it overflows, the first that does
 };
 

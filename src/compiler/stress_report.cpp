@@ -1,4 +1,5 @@
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <algorithm>
 #include <cmath>
@@ -18,10 +19,15 @@ std::string percent(double use) {
 /// What the counts mean for whoever runs the plan.
 std::string verdict(const StressReport& report) {
     double worst = 0;
-    int beyond = 0;
+    std::size_t beyond = 0;
+    std::string numbers;
     for (const StressResult& family : report.families) {
         worst = std::max(worst, family.worst_use);
-        beyond += family.beyond;
+        beyond += family.beyond.size();
+        if (family.family == "real" && !family.beyond.empty())
+            numbers =
+                fmt::format("Of the given images, counted from 0: {}. Leave them out, or in a group of their own.\n",
+                            fmt::join(family.beyond, ", "));
     }
     const std::string group = fmt::format(
         "coefficients mix all images of a group, so one image that wraps spoils its whole group of up to {} images",
@@ -32,9 +38,9 @@ std::string verdict(const StressReport& report) {
             "wrap:\n{}.\n",
             1 / worst, group);
     return fmt::format(
-        "{} of these images may wrap:\n{}.\nDo not put images from people who do not trust each other "
+        "{} of these images may wrap:\n{}.\n{}Do not put images from people who do not trust each other "
         "into one group.\n",
-        beyond, group);
+        beyond, group, numbers);
 }
 
 }  // namespace
@@ -47,7 +53,8 @@ std::string to_text(const StressReport& report) {
     text += header;
     for (const StressResult& family : report.families)
         text += fmt::format("{:<22} {:>7} {:>10} {:>10} {:>7}   {}\n", family.family, family.images,
-                            percent(family.median_use), percent(family.worst_use), family.beyond, family.worst_layer);
+                            percent(family.median_use), percent(family.worst_use), family.beyond.size(),
+                            family.worst_layer);
     return text + verdict(report);
 }
 
@@ -58,7 +65,8 @@ std::string to_json(const StressReport& report) {
                             {"images", family.images},
                             {"median_use", family.median_use},
                             {"worst_use", family.worst_use},
-                            {"beyond", family.beyond},
+                            {"beyond", family.beyond.size()},
+                            {"beyond_images", family.beyond},
                             {"worst_layer", family.worst_layer}});
     const nlohmann::ordered_json value = {{"model", report.model},
                                           {"group_images", report.group_images},

@@ -5,7 +5,7 @@
 #include <limits>
 
 #include "compiler/calibration.hpp"
-#include "plan/layout.hpp"
+#include "plan/idle_moves.hpp"
 
 namespace obscura::compiler {
 namespace {
@@ -14,20 +14,20 @@ double magnitude(double value) {
     return std::isfinite(value) ? std::abs(value) : HUGE_VAL;
 }
 
-/// Every cell of the layout takes the pixels of the cell so many further on, cyclically.
+/// The images with their pixels moved as those of the input's map.
 io::Images moved(const io::Images& images, const plan::Layout& layout, int cells) {
     io::Images result = images;
-    const auto channels = static_cast<std::size_t>(images.channels);
-    const std::size_t bytes = channels * static_cast<std::size_t>(layout.pixels());
-    for (int cell = 0; cell < layout.valid_tiles(); ++cell)
-        for (int column = 0; column < layout.columns(); ++column) {
-            const int pixel = layout.pixel((cell + cells) % layout.valid_tiles(), column);
-            const auto from = static_cast<std::size_t>(pixel) * channels,
-                       to = static_cast<std::size_t>(layout.pixel(cell, column)) * channels;
-            for (std::size_t image = 0; image < static_cast<std::size_t>(images.count); ++image)
-                std::copy_n(images.pixels.data() + image * bytes + from, channels,
-                            result.pixels.data() + image * bytes + to);
-        }
+    const auto pixels = static_cast<std::size_t>(layout.pixels()), channels = static_cast<std::size_t>(images.channels);
+    std::vector<float> planes(channels * pixels);
+    for (std::size_t image = 0; image < static_cast<std::size_t>(images.count); ++image) {
+        std::uint8_t* const bytes = result.pixels.data() + image * channels * pixels;
+        for (std::size_t c = 0; c < channels; ++c)
+            for (std::size_t p = 0; p < pixels; ++p) planes[c * pixels + p] = bytes[p * channels + c];
+        plan::move_cells(layout, cells, planes);
+        for (std::size_t c = 0; c < channels; ++c)
+            for (std::size_t p = 0; p < pixels; ++p)
+                bytes[p * channels + c] = static_cast<std::uint8_t>(planes[c * pixels + p]);
+    }
     return result;
 }
 
@@ -46,19 +46,19 @@ double headroom_bits(const plan::Plan& plan, const plan::Layer& layer) {
     return std::isfinite(limit) ? limit - std::log2(layer.peak) : limit;
 }
 
-std::vector<io::Images> tile_images(const plan::Plan& plan, const io::Images& images) {
-    int gap = 1;
+void run_tiles(const plan::Plan& plan, const plan::PlainNetwork& network, const io::Images& images, ThreadPool& pool,
+               const plan::LayerHook& hook, const std::function<void(std::span<const float>)>& take_scores) {
     const std::vector<plan::Layout> layouts = plan::layouts(plan);
-    for (const plan::Layout& layout : layouts) gap = std::max(gap, layout.gap);
-    const plan::Layout& input = layouts.front();
-    std::vector<io::Images> result{images};
-    // Idle tiles compute images moved by whole cells: by as many as there are idle tiles, or after several merging
-    // layers by other numbers, for which these stand in. Cells shorter than a row would move them by few pixels: rows
-    // stand in for that.
-    const int cells = input.cell.height == 1 ? input.cells_across() : 1;
-    for (int tile = 1; tile < gap && tile * cells < input.valid_tiles(); ++tile)
-        result.push_back(moved(images, input, tile * cells));
-    return result;
+    for (const plan::IdleMove& move : plan::idle_moves(plan)) {
+        const auto moving = [&](int image, int worker, int layer, std::span<float> z) {
+            const auto map = static_cast<std::size_t>(layer) + 1;
+            plan::move_cells(layouts[map], move.cells[map], z);
+            hook(image, worker, layer, z);
+        };
+        const int cells = move.cells.front();
+        take_scores(cells == 0 ? network.scores(images, pool, moving)
+                               : network.scores(moved(images, layouts.front(), cells), pool, moving));
+    }
 }
 
 std::vector<std::vector<double>> image_peaks(const plan::Plan& plan, const plan::PlainNetwork& network,
@@ -71,14 +71,13 @@ std::vector<std::vector<double>> image_peaks(const plan::Plan& plan, const plan:
     };
     const plan::Layer& head = plan.layers.back();
     const std::size_t classes = head.bias.size();
-    for (const io::Images& moved : tile_images(plan, images)) {
-        const std::vector<float> scores = network.scores(moved, pool, hook);
+    run_tiles(plan, network, images, pool, hook, [&](std::span<const float> scores) {
         for (std::size_t i = 0; i < scores.size(); ++i) {
             double& peak = peaks[i / classes].back();
             const std::size_t o = i % classes;
             peak = std::max(peak, magnitude((scores[i] - head.bias[o]) * head.output_scale[o]));
         }
-    }
+    });
     return peaks;
 }
 

@@ -1,5 +1,7 @@
 #pragma once
 
+#include <functional>
+#include <span>
 #include <vector>
 
 #include "base/thread_pool.hpp"
@@ -21,9 +23,10 @@ double limit_bits(const plan::Plan& plan, const plan::Layer& layer);
 /// limit_bits less log2 of the layer's peak: the head-room that calibration found.
 double headroom_bits(const plan::Plan& plan, const plan::Layer& layer);
 
-/// The images, and for plans with idle tiles what those compute: the images moved by 1 .. gap-1 tiles, for the largest
-/// gap of the plan's layouts.
-std::vector<io::Images> tile_images(const plan::Plan& plan, const io::Images& images);
+/// Runs the plan's network on the images as every kind of its tiles does, idle ones included (plan/idle_moves.hpp), the
+/// image's own first: `hook` and `take_scores`, for the class scores of all images, are called for each.
+void run_tiles(const plan::Plan& plan, const plan::PlainNetwork& network, const io::Images& images, ThreadPool& pool,
+               const plan::LayerHook& hook, const std::function<void(std::span<const float>)>& take_scores);
 
 /// Largest value of each layer by image, [image][layer], in units of Layer::peak, idle tiles included; infinite beyond
 /// float32. `network` is the plan's.

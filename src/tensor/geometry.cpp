@@ -49,10 +49,11 @@ std::map<SourceColumn, std::set<int>> Geometry::needs(std::span<const int> colum
     return result;
 }
 
-std::map<SourceColumn, std::size_t> Geometry::last_uses(std::span<const int> columns) const {
-    std::map<SourceColumn, std::size_t> result;
+LastUses Geometry::last_uses(std::span<const int> columns) const {
+    LastUses result;
     for (std::size_t i = 0; i < columns.size(); ++i)
-        for (const auto& term : terms[static_cast<std::size_t>(columns[i])]) result[{term.operand, term.column}] = i;
+        for (const auto& term : terms[static_cast<std::size_t>(columns[i])])
+            result.read({term.operand, term.column}, i);
     return result;
 }
 

@@ -38,6 +38,21 @@ struct OutputColumn {
     std::vector<int> borders;         ///< of the layer, those whose tap is outside of the image in some tile
 };
 
+/// When each source column is read for the last time, where output columns are computed in a given order.
+class LastUses {
+  public:
+    void read(SourceColumn column, std::size_t index) { last_[column] = index; }  ///< indices must not decrease
+
+    /// Whether the output column at `index` of the order, or one behind it, reads this source column.
+    bool is_read_from(SourceColumn column, std::size_t index) const {
+        const auto use = last_.find(column);
+        return use != last_.end() && use->second >= index;
+    }
+
+  private:
+    std::map<SourceColumn, std::size_t> last_;
+};
+
 struct Geometry {
     std::vector<std::vector<Term>> terms;      ///< [output column], phases in order, operands in order, taps in order
     std::vector<OutputColumn> output_columns;  ///< [output column]
@@ -50,8 +65,8 @@ struct Geometry {
     /// Source columns that some output columns read, with the rotations of each.
     std::map<SourceColumn, std::set<int>> needs(std::span<const int> columns) const;
 
-    /// For every source column that some output columns read, the index in `columns` of the last of them.
-    std::map<SourceColumn, std::size_t> last_uses(std::span<const int> columns) const;
+    /// When some output columns, computed in this order, read their source columns last.
+    LastUses last_uses(std::span<const int> columns) const;
 };
 
 /// `sources`: layout of each operand's source, in the layer's order. With the shifts of a column's borders added to the

@@ -64,10 +64,6 @@ FeatureMap LinearEngine::run(const plan::Layer& layer, std::vector<LinearSource>
     std::vector<std::array<ckks::Poly, 2>> head_sums;
     const auto size = static_cast<std::size_t>(std::max(1, options.block_columns));
     const auto last_uses = geometry.last_uses(wanted);
-    const auto read_from = [&](SourceColumn column, std::size_t index) {  // by an output column from this one on
-        const auto use = last_uses.find(column);
-        return use != last_uses.end() && use->second >= index;
-    };
     for (std::size_t first = 0; first < wanted.size(); first += size) {
         progress(static_cast<double>(first) / static_cast<double>(wanted.size()));
         const std::size_t last = std::min(wanted.size(), first + size);
@@ -150,7 +146,7 @@ FeatureMap LinearEngine::run(const plan::Layer& layer, std::vector<LinearSource>
             bool needed = false;
             for (std::size_t o = 0; o < sources.size(); ++o)
                 needed |= sources[o].map == map && (sources[o].keep[static_cast<std::size_t>(c.column)] ||
-                                                    read_from({static_cast<int>(o), c.column}, last));
+                                                    last_uses.is_read_from({static_cast<int>(o), c.column}, last));
             if (!needed) map->release(c.column);
         }
     }

@@ -24,10 +24,10 @@ struct MapSize {
 /// What a layer reads, and what is read after it, whichever way it is cut.
 struct LayerReads {
     Geometry geometry;
-    std::vector<int> wanted;                        ///< output columns
-    std::map<SourceColumn, std::size_t> last_uses;  ///< index into `wanted`
-    std::vector<std::vector<bool>> later;           ///< [operand][source column], by a later layer
-    std::vector<bool> map_later;                    ///< [map up to the layer's input], by a later layer
+    std::vector<int> wanted;               ///< output columns
+    LastUses last_uses;                    ///< of `wanted`
+    std::vector<std::vector<bool>> later;  ///< [operand][source column], by a later layer
+    std::vector<bool> map_later;           ///< [map up to the layer's input], by a later layer
 };
 
 LayerReads layer_reads(const plan::Plan& plan, const std::vector<plan::Layout>& layouts, std::size_t i) {
@@ -146,10 +146,6 @@ std::uint64_t Simulation::run_layer(std::size_t i, const LayerReads& reads, cons
         const auto masks = geometry.masks.size() * (level + special);
         peak = std::max(peak, in_maps() + raised + sums + masks);
         const std::size_t done = reads.wanted.size() - rest.size();
-        const auto read_here = [&](SourceColumn column) {  // by a later block
-            const auto use = reads.last_uses.find(column);
-            return use != reads.last_uses.end() && use->second >= done;
-        };
         for (const int d : block)
             if (!head) result.column_limbs[static_cast<std::size_t>(d)] = 2 * outputs * result_level;
         if (head) result.column_limbs[0] = 2 * outputs * result_level;
@@ -157,7 +153,8 @@ std::uint64_t Simulation::run_layer(std::size_t i, const LayerReads& reads, cons
             const int map = layer.operands[static_cast<std::size_t>(column.first)].source + 1;
             bool needed = reads.later[static_cast<std::size_t>(column.first)][static_cast<std::size_t>(column.second)];
             for (std::size_t o = 0; o < layer.operands.size(); ++o)
-                needed |= layer.operands[o].source + 1 == map && read_here({static_cast<int>(o), column.second});
+                needed |= layer.operands[o].source + 1 == map &&
+                          reads.last_uses.is_read_from({static_cast<int>(o), column.second}, done);
             if (!needed) maps[static_cast<std::size_t>(map)].column_limbs[static_cast<std::size_t>(column.second)] = 0;
         }
     }

@@ -7,7 +7,6 @@ import torch
 from obscura_train.checkpoint import load_network, save_checkpoint
 from obscura_train.cli import main
 from obscura_train.data import ImageSet, write_mosaic
-from obscura_train.data.stress_images import idle_shifts, shifted
 from obscura_train.evaluation import calibrated_control, evaluate
 from obscura_train.networks import NetworkSpec
 from obscura_train.repair import Found, Repair, RepairOptions
@@ -28,7 +27,7 @@ def trained(coloured_images, tmp_path):
 
 
 def settings(**changes) -> RepairOptions:
-    return RepairOptions(**({"batch": 20, "pool": 8, "hard": 6, "steps": 60, "rates": (0.0001, 0.02), "share": 0.5} | changes))
+    return RepairOptions(**({"batch": 20, "pool": 8, "hard": 6, "steps": 60, "rates": (0.0001, 0.02), "moved": 0.5} | changes))
 
 
 def test_worst_images_come_below_the_goal(trained):
@@ -96,17 +95,3 @@ def test_command(trained, tmp_path, capsys):
     assert "nothing to repair" in capsys.readouterr().out
     assert load_network(out)[0] == NetworkSpec(**vars(load_network(path)[0]))
     assert main(["repair", str(path), "--data", str(tmp_path / "set.webp"), "--side", str(SIDE), "--out", str(out), "--steps", "0"]) == 1
-
-
-def test_raster_shift_by_a_row_is_a_roll_of_rows():
-    planes = np.arange(2 * 3 * 4 * 5).reshape(2, 3, 4, 5)
-    np.testing.assert_array_equal(shifted(planes, np.array([5, 10])), np.stack([np.roll(planes[0], 1, axis=1), np.roll(planes[1], 2, axis=1)]))
-    assert shifted(planes, np.array([1, 0]))[0, 0, 1, 0] == planes[0, 0, 0, 4]
-
-
-def test_a_shift_follows_the_padding_around():
-    planes = np.arange(16, dtype=np.uint8).reshape(1, 1, 4, 4)
-    moved = shifted(planes, np.array([1]), wrap=2)[0, 0]
-    np.testing.assert_array_equal(moved[:, 1:], planes[0, 0, :, :3])
-    np.testing.assert_array_equal(moved[:, 0], np.roll(planes[0, 0, :, 3], 2))
-    assert idle_shifts(4, 32) == idle_shifts(2, 32) == (1, 2, 3) and idle_shifts(1, 32) == (32, 64, 96, 1, 2, 3)

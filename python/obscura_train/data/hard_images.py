@@ -5,8 +5,10 @@ One image in ten thousand leaves the range, and an epoch shows it once: too seld
 
 import numpy as np
 
+from .idle_moves import IdleMoves
+
 POOL = 256  # how many images count as hard
-MOST_ROLL = 3  # rows; idle tiles compute rolled images
+MOVED = 0.75  # part of them that is shown moved
 
 
 class HardImages:
@@ -25,9 +27,9 @@ class HardImages:
         pool = np.argsort(-self.peaks, kind="stable")[:POOL]
         self._pool = pool[self.peaks[pool] > 0]
 
-    def batch(self, augmenter, count: int, generator: np.random.Generator) -> np.ndarray:
-        """count images of the pool uint8 [count, 3, H, W], augmented and rolled; none while the pool is empty."""
+    def batch(self, augmenter, count: int, generator: np.random.Generator, moves: IdleMoves) -> np.ndarray:
+        """count images of the pool uint8 [count, 3, H, W], augmented, most of them moved as idle slots have them; none while the pool is empty."""
         if len(self._pool) == 0:
             return np.zeros((0, 3, *augmenter.side), np.uint8)
         images = augmenter.batch(generator.choice(self._pool, count), generator)
-        return np.stack([np.roll(image, rows, axis=1) for image, rows in zip(images, generator.integers(-MOST_ROLL, MOST_ROLL + 1, count))])
+        return moves.apply(images, moves.draw(images, generator) * (generator.random(count) < MOVED))

@@ -1,40 +1,11 @@
 """Images made to push a network out of its range: what a careless or curious user may send, or a layout may produce.
 
-Idle slots of some layouts compute the network on images moved by a few rows or pixels, so those count as well.
 All families give uint8-valued arrays [n, 3, H, W]; all draw from the given generator.
 """
 
 import numpy as np
 
-
-def rolled(planes: np.ndarray, generator: np.random.Generator) -> np.ndarray:
-    """Real images [n, 3, H, W] moved cyclically by one to three rows, up or down."""
-    steps = generator.integers(1, 4, len(planes)) * generator.choice([-1, 1], len(planes))
-    return np.stack([np.roll(image, step, axis=1) for image, step in zip(planes, steps)])
-
-
-def idle_shifts(wrap: int, width: int, dense: bool = False) -> tuple[int, ...]:
-    """Pixels by which idle slots see an image moved, under padding of a wrap; none if the network is dense and so leaves no slot idle. With raster padding whole rows, or pixels where
-    runs are shorter than a row; with twisted padding columns (where strides divide by the twist, as many further is the same
-    network on the same numbers). Networks of more strides see farther moves as well: these stand in for them."""
-    if dense:
-        return ()
-    return tuple(range(1, max(wrap, 4))) if wrap > 1 else (width, 2 * width, 3 * width, 1, 2, 3)
-
-
-def shifted(planes: np.ndarray, pixels: np.ndarray, wrap: int = 1) -> np.ndarray:
-    """Images [n, 3, H, W], each moved to the right by its own number of pixels, around as cyclic padding of a wrap goes.
-
-    With a wrap of 1 that is raster order: W pixels are a row.
-    """
-    height, width = planes.shape[2:]
-    y, x = np.indices((height, width))
-    flat, result = planes.reshape(*planes.shape[:2], -1), np.empty_like(planes)
-    for shift in np.unique(pixels):
-        turns, column = np.divmod(x - shift, width)
-        source = (y + turns * wrap) % height * width + column
-        result[pixels == shift] = flat[pixels == shift][..., source]
-    return result
+from .idle_moves import IdleMoves
 
 
 def constant(count: int, height: int, width: int, generator) -> np.ndarray:
@@ -86,14 +57,14 @@ def extreme_contrast(planes: np.ndarray, generator) -> np.ndarray:
 
 SYNTHETIC = {"constant": constant, "uniform noise": uniform_noise, "binary noise": binary_noise, "gaussian noise": gaussian_noise,
              "blocks": blocks, "stripes": stripes}
-DERIVED = {"rolled 1-3 rows": rolled, "extreme contrast": extreme_contrast}
 
 
-def stress_mixture(planes: np.ndarray, count: int, generator: np.random.Generator) -> np.ndarray:
-    """`count` images for a training batch: half rolled, the rest from the other families in turn; planes are the batch's images."""
+def stress_mixture(planes: np.ndarray, count: int, generator: np.random.Generator, moves: IdleMoves) -> np.ndarray:
+    """`count` images for a training batch: half moved as idle slots have them, the rest from the other families in turn; planes are the batch's images."""
     height, width = planes.shape[2:]
     pick = lambda n: planes[generator.integers(0, len(planes), n)]
-    parts = [rolled(pick(count - count // 2), generator)]
+    real = pick(count - count // 2)
+    parts = [moves.apply(real, moves.draw(real, generator))]
     families = generator.permutation(len(SYNTHETIC) + 1)[:count // 2] if count // 2 <= len(SYNTHETIC) else generator.integers(0, len(SYNTHETIC) + 1, count // 2)
     for family in families:
         is_synthetic = family < len(SYNTHETIC)

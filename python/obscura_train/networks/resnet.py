@@ -100,7 +100,7 @@ class ResNet(nn.Module):
                 blocks.append(Block(inputs, channels, stride, activation, grid))
                 inputs, grid = channels, grid.strided(stride)
         self.blocks = nn.ModuleList(blocks)
-        self.head = nn.Linear(inputs, classes)
+        self.head, self.strides = nn.Linear(inputs, classes), 0 if dense else grid.halvings
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         x = self.stem_act(self.stem(self.pixels(x)))

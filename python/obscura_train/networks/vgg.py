@@ -17,8 +17,6 @@ STAGES = {
 class VGG(nn.Module):
     """Raw pixels [N, colours, H, W] (0..255), sides a multiple of 16, to logits [N, classes]."""
 
-    dense = False
-
     def __init__(self, stages, classes: int, activation: str, padding: Padding, colours: int = 3):
         super().__init__()
         self.pixels = PixelNorm()
@@ -31,7 +29,7 @@ class VGG(nn.Module):
                 last_stage = number == len(stages) - 1  # there the global mean does the pooling
                 self.pool_after.append(index == len(stage) - 1 and not last_stage)
                 inputs = channels
-        self.head = nn.Linear(inputs, classes)
+        self.head, self.strides = nn.Linear(inputs, classes), len(stages) - 1
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         x = self.pixels(x)
