@@ -11,6 +11,7 @@ from .networks import NETWORKS
 from .options import TrainOptions
 from .padding import PADDINGS
 from .repair import RepairOptions
+from .teaching import TeacherOptions
 
 HELP = {
     "epochs": "epochs with batch statistics", "frozen_epochs": "final epochs with frozen statistics", "warmup_epochs": "epochs from ReLU to quadratic",
@@ -27,6 +28,12 @@ REPAIR_HELP = {
     "batch": "training images a step", "pool": "images with the largest peaks that count as hard", "hard": "of these in each batch", "stress": "stress images in each batch",
     "moved": "how often each training image is also checked moved as idle slots have it, by a random move", "distill": "weight of the network's own former answer", "seed": "of the random choices",
     "compiled": "use the compiled kernels",
+}
+
+
+TEACHER_HELP = {
+    "epochs": "epochs", "width": "channels of most of its convolutions", "batch": "training images a step", "label_smoothing": "label smoothing",
+    "validation": "training images held out, as in training", "side": "pixels of an image's side", "seed": "seed", "threads": "CPU threads, 0 for all",
 }
 
 
@@ -70,6 +77,12 @@ def make_parser() -> argparse.ArgumentParser:
     train.add_argument("--teacher", help="checkpoint to distil from; give --distill too")
     train.add_argument("--teacher-scores", help="instead: what any other network answers to the training images, a .npy file [n, classes]; give --distill too")
     _add_training(train)
+    teach = commands_.add_parser("teach", help="train a network that is never encrypted, quick and accurate, and write what it answers to the training images, for `train --teacher-scores`")
+    teach.add_argument("--data", required=True, help="training images")
+    teach.add_argument("--out", required=True, help="folder for teacher.pt and scores.npy")
+    teach.add_argument("--resume", action="store_true", help="go on with the run in --out, exactly")
+    for field in fields(TeacherOptions):
+        teach.add_argument("--" + field.name.replace("_", "-"), type=type(field.default), default=field.default, help=f"{TEACHER_HELP[field.name]} (default {field.default})")
     convert = commands_.add_parser("convert", help="turn a trained ReLU network into a quadratic one, distilled from it")
     convert.add_argument("checkpoint", help="the ReLU network")
     convert.add_argument("--activation", choices=ACTIVATIONS, default="quadratic")
@@ -138,7 +151,7 @@ def main(argv: list[str] | None = None) -> int:
             options = TrainOptions(**{field.name: getattr(arguments, field.name) for field in fields(TrainOptions)})
             (commands.run_training if arguments.command == "train" else commands.run_conversion)(arguments, options)
         else:
-            {"export": commands.run_export, "evaluate": commands.run_evaluation, "stress": commands.run_stress, "study": commands.run_quantisation_study,
+            {"teach": commands.run_teaching, "export": commands.run_export, "evaluate": commands.run_evaluation, "stress": commands.run_stress, "study": commands.run_quantisation_study,
              "repair": commands.run_repair, "dense": commands.run_dense, "average": commands.run_average, "mosaic": commands.run_mosaic}[arguments.command](arguments)
     except UserError as error:
         print(f"obscura_train: {error}", file=sys.stderr)

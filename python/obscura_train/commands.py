@@ -24,6 +24,7 @@ from .statistics import fit_statistics
 from .stress import report_lines, stress_report
 from .study import run_study
 from .study_report import write_study
+from .teaching import TeacherOptions, Teaching
 from .trainer import Trainer
 
 
@@ -95,6 +96,19 @@ def _check_twist(twist: int, side: int) -> None:
     """Before hours of training: such a network could not be exported."""
     if twist >= side:
         raise UserError(f"a twist of {twist} rows on images of {side}: padding has to wrap by fewer rows than there are")
+
+
+def run_teaching(arguments) -> None:
+    options = TeacherOptions(**{field.name: getattr(arguments, field.name) for field in fields(TeacherOptions)})
+    if options.threads:
+        torch.set_num_threads(options.threads)
+    torch.set_flush_denormal(True)
+    training, validation = split_validation(read_images(arguments.data, "train", options.side), options.validation)
+    teaching = Teaching(training, validation, options, Path(arguments.out))
+    if arguments.resume:
+        teaching.resume()
+    teaching.run()
+    print(f"{Path(arguments.out) / 'scores.npy'}: for `train --teacher-scores`, with --distill")
 
 
 def run_conversion(arguments, options: TrainOptions) -> None:
