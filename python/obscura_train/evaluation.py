@@ -37,8 +37,9 @@ def fast_form(network, control: RangeControl, compiled: bool = False):
 
 
 @torch.no_grad()
-def evaluate(network, control: RangeControl, planes: np.ndarray, labels: np.ndarray | None = None, batch: int = 100, compiled: bool = False) -> Evaluation:
-    """planes uint8 [n, 3, H, W].  The control must be this network's; its clamp and noise are off meanwhile."""
+def evaluate(network, control: RangeControl, planes: np.ndarray, labels: np.ndarray | None = None, batch: int = 100, compiled: bool = False,
+             turns: np.ndarray | None = None) -> Evaluation:
+    """planes uint8 [n, 3, H, W]; turns [n, k]: of the network's maps (data/idle_moves.py).  The control must be this network's; its clamp and noise are off meanwhile."""
     training, clamping, noise = network.training, control.clamping, control.noise
     network.eval()
     control.clamping, control.noise = False, 0.0
@@ -46,7 +47,7 @@ def evaluate(network, control: RangeControl, planes: np.ndarray, labels: np.ndar
     correct, peaks = 0, []
     for start in range(0, len(planes), batch):
         images = torch.from_numpy(planes[start:start + batch]).to(device).float()
-        logits = forward(images).cpu()
+        logits = (forward(images) if turns is None else forward(images, torch.from_numpy(turns[start:start + batch]).to(device))).cpu()
         peaks.append(control.take_peaks().cpu())
         if labels is not None:
             correct += int((logits.argmax(1).numpy() == labels[start:start + batch]).sum())

@@ -11,7 +11,7 @@ import torch.nn.functional as F
 
 from .activations import Quadratic
 from .networks.resnet import ResNet
-from .padding import cyclic_pad
+from .padding import cyclic_pad, turn
 from .range_control import RangeControl
 
 
@@ -70,13 +70,16 @@ class FoldedResNet:
     def supports(network) -> bool:
         return isinstance(network, ResNet) and isinstance(network.stem_act, Quadratic) and network.stem.wrap > 0
 
-    def __call__(self, pixels: torch.Tensor) -> torch.Tensor:
-        """pixels [N, colours, H, W] (0..255) to logits [N, classes]."""
+    def __call__(self, pixels: torch.Tensor, turns: torch.Tensor | None = None) -> torch.Tensor:
+        """pixels [N, colours, H, W] (0..255) to logits [N, classes]; turns: the network's."""
         network = self.network
+        turned = network.turns_before(turns)
         ones = torch.ones_like(network.pixels.scale)
         wave = _Wave(network.pixels(pixels), ones, torch.zeros_like(ones), torch.zeros_like(ones))
         wave = self._activate(network.stem_act, *self._weights(wave, network.stem))
-        for block in network.blocks:
+        for index, block in enumerate(network.blocks):
+            if index in turned:
+                wave.u = turn(wave.u, turned[index])
             inner = self._activate(block.act1, *self._weights(wave, block.conv1))
             wave = self._activate(block.act2, *self._weights(inner, block.conv2, block.norm2), block, wave)
         return network.head(wave.u.mean((2, 3)) * wave.a + wave.k)

@@ -60,6 +60,13 @@ def cyclic_pad(x: torch.Tensor, wrap: int, reach: int = 1) -> torch.Tensor:
     return _CyclicPad.apply(x, wrap % x.shape[2], reach)
 
 
+def turn(x: torch.Tensor, pixels: torch.Tensor) -> torch.Tensor:
+    """Each pixel of [N, C, H, W] taken from so many further on in raster order, for each image; pixels [N]."""
+    flat = x.flatten(2)
+    source = (torch.arange(flat.shape[2]) + pixels[:, None]) % flat.shape[2]
+    return flat.gather(2, source[:, None].expand_as(flat)).view(x.shape)
+
+
 def export_cyclic_pad(graph, x: str, wrap: int, reach: int = 1) -> str:
     """Write cyclic_pad as Slice and Concat nodes; returns the padded tensor's name. The image must have more than `wrap` rows."""
     last_columns = graph.slice(x, axis=3, start=-reach)

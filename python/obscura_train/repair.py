@@ -49,7 +49,7 @@ class RepairOptions:
 
 @dataclass
 class Found:
-    """Images by peak, worst first: indices [n], moves in pixels [n], peaks [n]."""
+    """Images by peak, worst first: indices [n], moves [n, k] (data/idle_moves.py), peaks [n]."""
 
     indices: np.ndarray
     moves: np.ndarray
@@ -102,7 +102,7 @@ class Repair:
     def search(self, network) -> Found:
         """All training images as they are, and as often as asked for moved."""
         count, generator = len(self.planes), np.random.default_rng(self.options.seed)
-        found = self.peaks_of(network, Found(np.arange(count), np.zeros(count, int), np.zeros(count)))
+        found = self.peaks_of(network, Found(np.arange(count), self.moves.none(count), np.zeros(count)))
         for part in (1.0,) * int(self.options.moved) + (self.options.moved % 1,):
             chosen = generator.permutation(count)[:round(part * count)]
             if len(chosen) and self.moves.strides:
@@ -113,7 +113,7 @@ class Repair:
     def peaks_of(self, network, images: Found) -> Found:
         """The same images, with this network's peaks."""
         control = calibrated_control(network, self.planes)
-        peaks = evaluate(network, control, self._pixels(images.indices, images.moves), compiled=self.options.compiled).peaks
+        peaks = evaluate(network, control, self._pixels(images.indices, images.moves), compiled=self.options.compiled, turns=images.moves[:, 1:]).peaks
         return self._sorted(images.indices, images.moves, peaks)
 
     def fine_tune(self, network, rate: float, found: Found):
@@ -138,7 +138,9 @@ class Repair:
             hard[:options.hard // 6] = 0  # the worst of all every time
             images = np.concatenate([images, stress_mixture(images, options.stress, generator, self.moves), self._pixels(pool.indices[hard], pool.moves[hard])])
             pixels, labels = torch.from_numpy(np.ascontiguousarray(images)).float(), torch.from_numpy(self.training.labels[chosen].astype(np.int64))
-            logits = forward(pixels)[:len(chosen)]
+            turns = np.zeros((len(images), self.moves.turned), int)
+            turns[-len(hard):] = pool.moves[hard, 1:]
+            logits = forward(pixels, torch.from_numpy(turns))[:len(chosen)]
             penalty = control.penalty(control.take_peaks())
             with torch.no_grad():
                 answers = self.start(pixels[:len(chosen)])

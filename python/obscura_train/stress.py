@@ -16,18 +16,30 @@ def stress_report(network, control: RangeControl, planes: np.ndarray, count: int
     generator = np.random.default_rng(seed)
     height, width = planes.shape[2:]
     report, moves = {"real": evaluate(network, control, planes)}, idle_moves(network)
-    for turn, pixels in groupby(moves.pixels(width), lambda move: move // width):
-        columns = [move % width for move in pixels]
-        which = f"{columns[0]} to {columns[-1]} columns" if len(columns) > 1 else f"{columns[0]} column"
-        name = f"moved by {turn * max(1, moves.wrap)} rows and {which}" if turn else f"moved by {which}"
-        parts = [evaluate(network, control, moves.apply(planes, np.full(len(planes), turn * width + column))) for column in columns]
-        report[name] = Evaluation(float("nan"), np.concatenate([part.peaks for part in parts]))
+    for (rows, turns), group in groupby(sorted(moves.all(width), key=_part(width)), _part(width)):
+        columns, parts = [], []
+        for move in group:
+            everyone = np.tile(move, (len(planes), 1))
+            columns.append(move[0] % width)
+            parts.append(evaluate(network, control, moves.apply(planes, everyone), turns=everyone[:, 1:]).peaks)
+        report[_name(rows * max(1, moves.wrap), columns, turns)] = Evaluation(float("nan"), np.concatenate(parts))
     report["extreme contrast"] = evaluate(network, control, extreme_contrast(planes[:count], generator))
     for name, family in SYNTHETIC.items():
         report[name] = evaluate(network, control, family(count, height, width, generator))
     if adversarial:
         report["gradient-maximised"] = evaluate(network, control, worst_images(network, control, planes[:adversarial]))
     return report
+
+
+def _part(width: int):
+    """Moves that share a line of the report: those by the same rows and turns."""
+    return lambda move: (move[0] // width, move[1:])
+
+
+def _name(rows: int, columns: list[int], turns: tuple[int, ...]) -> str:
+    across = f"{columns[0]} to {columns[-1]} columns" if len(columns) > 1 else f"{columns[0]} column"
+    turned = f", {', '.join(map(str, turns))} pixels of the last grids" if any(turns) else ""
+    return f"moved by {f'{rows} rows and ' if rows else ''}{across}{turned}"
 
 
 def report_lines(report: dict[str, Evaluation]) -> list[str]:

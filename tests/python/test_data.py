@@ -150,4 +150,4 @@ def test_hard_images_are_those_with_the_largest_peaks(coloured_images):
     hard.note(np.array([3, 7]), np.array([5.0, 9.0], np.float32))
     hard.choose()
     seen = {image.tobytes() for image in hard.batch(augmenter, 200, generator, moves)}
-    assert seen == {moves.apply(planes[[index]], np.array([move]))[0].tobytes() for index in (3, 7) for move in (0, 1)}
+    assert seen == {moves.apply(planes[[index]], np.array([[move]]))[0].tobytes() for index in (3, 7) for move in (0, 1)}

@@ -32,4 +32,4 @@ class HardImages:
         if len(self._pool) == 0:
             return np.zeros((0, 3, *augmenter.side), np.uint8)
         images = augmenter.batch(generator.choice(self._pool, count), generator)
-        return moves.apply(images, moves.draw(images, generator) * (generator.random(count) < MOVED))
+        return moves.apply(images, moves.draw(images, generator) * (generator.random((count, 1)) < MOVED))

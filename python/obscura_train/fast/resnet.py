@@ -7,6 +7,7 @@ import torch.nn.functional as F
 
 from ..activations import HERMITE_RELU, Hermite
 from ..networks.resnet import ResNet
+from ..padding import turn
 from .functions import Bounds, CyclicPad, Polynomial
 
 
@@ -23,12 +24,15 @@ class FastResNet:
         whole_vectors = all(len(module.gain) % 4 == 0 for module in network.modules() if isinstance(module, Hermite))
         return whole_vectors and network.head.weight.device.type == "cpu"
 
-    def __call__(self, pixels: torch.Tensor) -> torch.Tensor:
-        """pixels [N, colours, H, W] (0..255) to logits [N, classes]."""
+    def __call__(self, pixels: torch.Tensor, turns: torch.Tensor | None = None) -> torch.Tensor:
+        """pixels [N, colours, H, W] (0..255) to logits [N, classes]; turns: the network's."""
         network = self.network
+        turned = network.turns_before(turns)
         x = network.pixels(pixels).contiguous(memory_format=torch.channels_last)
         x = self._activate(network.stem_act, _convolve(network.stem, x))
-        for block in network.blocks:
+        for index, block in enumerate(network.blocks):
+            if index in turned:
+                x = turn(x, turned[index]).contiguous(memory_format=torch.channels_last)
             inner = self._activate(block.act1, _convolve(block.conv1, x))
             skip = x if block.shortcut is None else _normalise(block.shortcut_norm, _convolve(block.shortcut, x), None)
             x = self._activate(block.act2, _normalise(block.norm2, _convolve(block.conv2, inner), skip))

@@ -13,7 +13,7 @@ from torch import nn
 
 from ..activations import make_activation
 from ..layers import Conv, PixelNorm, export_norm
-from ..padding import Padding
+from ..padding import Padding, turn
 
 
 @dataclass(frozen=True)
@@ -100,12 +100,22 @@ class ResNet(nn.Module):
                 blocks.append(Block(inputs, channels, stride, activation, grid))
                 inputs, grid = channels, grid.strided(stride)
         self.blocks = nn.ModuleList(blocks)
-        self.head, self.strides = nn.Linear(inputs, classes), 0 if dense else grid.halvings
+        self.head = nn.Linear(inputs, classes)
+        self.strided = () if dense else tuple(i for i, block in enumerate(blocks) if block.conv1.stride == 2)
 
-    def forward(self, x: torch.Tensor) -> torch.Tensor:
+    @property
+    def strides(self) -> int:
+        return len(self.strided)
+
+    def turns_before(self, turns: torch.Tensor | None) -> dict[int, torch.Tensor]:
+        """{block: pixels [N] by which its input is turned}; turns [N, k] are of the last k blocks with a stride (data/idle_moves.py)."""
+        return {} if turns is None or turns.shape[1] == 0 else dict(zip(self.strided[-turns.shape[1]:], turns.T))
+
+    def forward(self, x: torch.Tensor, turns: torch.Tensor | None = None) -> torch.Tensor:
+        turned = self.turns_before(turns)
         x = self.stem_act(self.stem(self.pixels(x)))
-        for block in self.blocks:
-            x = block(x)
+        for index, block in enumerate(self.blocks):
+            x = block(turn(x, turned[index]) if index in turned else x)
         return self.head(x.mean((2, 3)))
 
     def export(self, graph, x: str) -> str:

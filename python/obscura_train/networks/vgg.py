@@ -6,7 +6,7 @@ import torch.nn.functional as F
 
 from ..activations import make_activation
 from ..layers import Conv, PixelNorm
-from ..padding import Padding
+from ..padding import Padding, turn
 
 STAGES = {
     "vgg11": ((64,), (128,), (256, 256), (512, 512), (512, 512)),
@@ -29,13 +29,21 @@ class VGG(nn.Module):
                 last_stage = number == len(stages) - 1  # there the global mean does the pooling
                 self.pool_after.append(index == len(stage) - 1 and not last_stage)
                 inputs = channels
-        self.head, self.strides = nn.Linear(inputs, classes), len(stages) - 1
+        self.head = nn.Linear(inputs, classes)
 
-    def forward(self, x: torch.Tensor) -> torch.Tensor:
-        x = self.pixels(x)
+    @property
+    def strides(self) -> int:
+        return sum(self.pool_after)
+
+    def forward(self, x: torch.Tensor, turns: torch.Tensor | None = None) -> torch.Tensor:
+        """turns [N, k]: pixels by which the input of the last k pools is turned (data/idle_moves.py)."""
+        left = {} if turns is None else dict(zip(range(self.strides - turns.shape[1], self.strides), turns.T))
+        x, pools = self.pixels(x), 0
         for conv, act, pool in zip(self.convs, self.acts, self.pool_after):
             x = act(conv(x))
-            x = F.avg_pool2d(x, 2) if pool else x
+            if pool:
+                x = F.avg_pool2d(turn(x, left[pools]) if pools in left else x, 2)
+                pools += 1
         return self.head(x.mean((2, 3)))
 
     def export(self, graph, x: str) -> str:
