@@ -47,6 +47,7 @@ Accuracy measure_accuracy(const plan::Plan& plan, const runtime::Scores& scores,
 
     Accuracy result;
     result.images = scores.images;
+    result.lost = static_cast<int>(std::count(scores.lost.begin(), scores.lost.end(), true));
     result.labelled = !labels.empty();
     result.plain = plan::best_classes(expected, network.classes());
     std::vector<int> decrypted(count);
@@ -61,17 +62,21 @@ Accuracy measure_accuracy(const plan::Plan& plan, const runtime::Scores& scores,
         result.accuracy_plain = hit_rate(result.plain, labels.first(count));
     }
     double squares = 0;
+    std::size_t good = 0;
     for (std::size_t i = 0; i < expected.size(); ++i) {
+        if (scores.lost[i / static_cast<std::size_t>(scores.classes)]) continue;
+        ++good;
         const double error = std::abs(scores.scores[i] - static_cast<double>(expected[i]));
         result.logit_error_max = std::max(result.logit_error_max, error);
         squares += error * error;
     }
-    result.logit_error_rms = std::sqrt(squares / static_cast<double>(expected.size()));
+    result.logit_error_rms = good > 0 ? std::sqrt(squares / static_cast<double>(good)) : 0;
     return result;
 }
 
 void add_to_report(Json& report, const Accuracy& accuracy) {
     report["images"] = accuracy.images;
+    report["images_lost"] = accuracy.lost;
     if (accuracy.labelled) {
         report["accuracy_encrypted"] = accuracy.accuracy_encrypted;
         report["accuracy_plain"] = accuracy.accuracy_plain;
@@ -85,6 +90,7 @@ void add_to_report(Json& report, const Accuracy& accuracy) {
 
 std::vector<std::pair<std::string, std::string>> table_rows(const Accuracy& accuracy) {
     std::vector<std::pair<std::string, std::string>> rows{{"images", std::to_string(accuracy.images)}};
+    if (accuracy.lost > 0) rows.emplace_back("LOST: values left the range", std::to_string(accuracy.lost));
     if (accuracy.labelled) {
         rows.emplace_back("accuracy, encrypted", format_percent(accuracy.accuracy_encrypted));
         rows.emplace_back("accuracy, plain", format_percent(accuracy.accuracy_plain));

@@ -20,7 +20,8 @@ struct Accuracy {
     double accuracy_encrypted = 0;  ///< part of the images whose decrypted class is the label
     double accuracy_plain = 0;      ///< the same for the plain quantised network
     double agreement = 0;           ///< part of the images where both give the same class
-    double logit_error_max = 0;     ///< largest |decrypted - plain| score
+    int lost = 0;                   ///< images whose scores are noise; neither right nor agreeing
+    double logit_error_max = 0;     ///< largest |decrypted - plain| score, of images that are not lost
     double logit_error_rms = 0;
     std::vector<int> plain;  ///< class of each image in the clear
 };
@@ -34,8 +35,8 @@ Accuracy measure_accuracy(const plan::Plan& plan, const runtime::Scores& scores,
 /// Part of the labels that `best` hits. Both of the same length.
 double hit_rate(std::span<const int> best, std::span<const std::uint8_t> labels);
 
-/// Adds images, accuracy_encrypted, accuracy_plain (if labelled), agreement, logit_error_max, logit_error_rms and the
-/// errors' base-2 logarithms (logit_error_max_bits, logit_error_rms_bits) to a report.
+/// Adds images, images_lost, accuracy_encrypted, accuracy_plain (if labelled), agreement, logit_error_max,
+/// logit_error_rms and the errors' base-2 logarithms (logit_error_max_bits, logit_error_rms_bits) to a report.
 void add_to_report(Json& report, const Accuracy& accuracy);
 
 /// The same as rows of a table.

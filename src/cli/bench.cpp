@@ -10,6 +10,7 @@
 #include "cli/commands.hpp"
 #include "cli/end_to_end.hpp"
 #include "cli/kernel_bench.hpp"
+#include "cli/lost_images.hpp"
 #include "cli/options.hpp"
 #include "cli/report.hpp"
 #include "cli/terminal.hpp"
@@ -60,6 +61,7 @@ void run_whole(const Options& options) {
     const bool json_on_stdout = options.json.wanted && options.json.path.empty();
     const EndToEndResult result = run_end_to_end(job, options.quiet || json_on_stdout);
     deliver(options.json, result.report, "\n" + result.table);
+    require_none_lost(result.scores, 0);
 }
 
 void add_whole(CLI::App& bench) {

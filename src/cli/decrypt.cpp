@@ -1,11 +1,13 @@
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <memory>
 
 #include "base/error.hpp"
 #include "ckks/parameters.hpp"
 #include "cli/accuracy.hpp"
 #include "cli/commands.hpp"
+#include "cli/lost_images.hpp"
 #include "cli/options.hpp"
 #include "cli/report.hpp"
 #include "cli/scores_file.hpp"
@@ -34,12 +36,15 @@ struct Options {
 /// What can be told without the images: how often each class was found, and how often it is right.
 std::string summary(const plan::Plan& plan, const runtime::Scores& scores) {
     std::vector<int> found(static_cast<std::size_t>(scores.classes));
-    for (int i = 0; i < scores.images; ++i) ++found[static_cast<std::size_t>(scores.best(i))];
+    for (int i = 0; i < scores.images; ++i)
+        if (const int best = scores.best(i); best >= 0) ++found[static_cast<std::size_t>(best)];
     std::string text = fmt::format("{} images:", scores.images);
     for (int c = 0; c < scores.classes; ++c) {
         const int count = found[static_cast<std::size_t>(c)];
         if (count > 0) text += fmt::format(" {} {}", count, class_name(plan, c));
     }
+    if (const auto lost = std::count(scores.lost.begin(), scores.lost.end(), true))
+        text += fmt::format(" {} lost", lost);
     return text + "\n";
 }
 
@@ -64,7 +69,9 @@ void run(const Options& options) {
     if (!options.output.empty()) write_scores(options, plan, scores);
 
     const ckks::Parameters parameters(plan.parameters());
-    Json report{{"model", plan.model}, {"images", scores.images}};
+    Json report{{"model", plan.model},
+                {"images", scores.images},
+                {"images_lost", std::count(scores.lost.begin(), scores.lost.end(), true)}};
     std::string text = summary(plan, scores);
     if (!options.images.path.empty()) {
         const io::Images images = options.images.load();
@@ -89,6 +96,7 @@ void run(const Options& options) {
     report["log2_qp"] = parameters.log2_qp();
     report["security_bits"] = parameters.security_bits();
     deliver(options.json, report, text);
+    require_none_lost(scores, options.images.first);
 }
 
 }  // namespace

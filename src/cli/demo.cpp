@@ -7,6 +7,7 @@
 #include "cli/bundled.hpp"
 #include "cli/commands.hpp"
 #include "cli/end_to_end.hpp"
+#include "cli/lost_images.hpp"
 #include "cli/options.hpp"
 #include "cli/predictions.hpp"
 
@@ -45,6 +46,7 @@ void run(const Options& options) {
     write_predictions((folder / "predictions.png").string(), result.plan, result.images, result.scores);
     fmt::print("\n{}\nreport: {}\npicture: {}\n", result.table, (folder / "report.json").string(),
                (folder / "predictions.png").string());
+    require_none_lost(result.scores, 0);
 }
 
 }  // namespace

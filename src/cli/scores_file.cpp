@@ -22,6 +22,7 @@ std::span<const double> row(const runtime::Scores& scores, int image) {
 }  // namespace
 
 std::string class_name(const plan::Plan& plan, int index) {
+    if (index < 0) return "lost";
     const auto i = static_cast<std::size_t>(index);
     return i < plan.class_names.size() ? plan.class_names[i] : std::to_string(index);
 }
@@ -67,6 +68,7 @@ runtime::Scores read_scores(const std::string& path) {
                             fmt::format("{}: an image has {} scores, not {}", path, values.size(), scores.classes));
             }
             scores.scores.insert(scores.scores.end(), values.begin(), values.end());
+            scores.lost.push_back(image.at("class").get<int>() < 0);
             ++scores.images;
         }
         return scores;

@@ -6,6 +6,7 @@
 #include "base/error.hpp"
 #include "compiler/peak_gradient.hpp"
 #include "compiler/value_range.hpp"
+#include "plan/carried_range.hpp"
 #include "plan/reference.hpp"
 
 namespace obscura::compiler {
@@ -21,7 +22,7 @@ class Search {
   public:
     Search(const plan::Plan& plan, ThreadPool& pool)
         : network_(plan::real_network(plan)), plain_(network_), gradient_(network_), pool_(pool) {
-        for (const plan::Layer& layer : plan.layers) limit_bits_.push_back(limit_bits(plan, layer));
+        for (const plan::Layer& layer : plan.layers) limit_bits_.push_back(plan::limit_bits(plan, layer));
         scale_ = plan.layers.back().output_scale;
     }
 

@@ -16,6 +16,7 @@
 #include "compiler/prediction.hpp"
 #include "compiler/quantise.hpp"
 #include "compiler/value_range.hpp"
+#include "plan/carried_range.hpp"
 #include "plan/layout.hpp"
 #include "plan/reference.hpp"
 #include "ring/primes.hpp"
@@ -106,7 +107,7 @@ void check_headroom(const plan::Plan& plan, double least) {
         const double headroom = std::exp2(headroom_bits(plan, layer));
         if (headroom >= least) continue;
         tight += fmt::format("\n  {} (level {}): largest value 2^{:.1f}, carries 2^{:.1f}: a head-room of {:.3g}",
-                             layer.name, layer.level, std::log2(layer.peak), limit_bits(plan, layer), headroom);
+                             layer.name, layer.level, std::log2(layer.peak), plan::limit_bits(plan, layer), headroom);
     }
     if (tight.empty()) return;
     throw Error(ErrorCode::range,

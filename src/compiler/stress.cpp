@@ -9,6 +9,7 @@
 #include "compiler/calibration.hpp"
 #include "compiler/stress_images.hpp"
 #include "compiler/value_range.hpp"
+#include "plan/carried_range.hpp"
 
 namespace obscura::compiler {
 namespace {
@@ -35,7 +36,7 @@ StressResult measure(const plan::Plan& plan, const plan::PlainNetwork& network, 
     for (const std::vector<double>& peaks : image_peaks(plan, network, images, pool)) {
         Use use;
         for (std::size_t i = 0; i < peaks.size(); ++i) {
-            const double value = std::exp2(std::log2(peaks[i]) - limit_bits(plan, plan.layers[i]));
+            const double value = std::exp2(std::log2(peaks[i]) - plan::limit_bits(plan, plan.layers[i]));
             if (value > use.value) use = {value, i};
         }
         uses.push_back(use.value);

@@ -2,9 +2,9 @@
 
 #include <algorithm>
 #include <cmath>
-#include <limits>
 
 #include "compiler/calibration.hpp"
+#include "plan/carried_range.hpp"
 #include "plan/idle_moves.hpp"
 
 namespace obscura::compiler {
@@ -32,14 +32,6 @@ io::Images moved(const io::Images& images, const plan::Layout& layout, int cells
 }
 
 }  // namespace
-
-double limit_bits(const plan::Plan& plan, const plan::Layer& layer) {
-    if (layer.finish == plan::Finish::none) return std::numeric_limits<double>::infinity();
-    double modulus_bits = 0;
-    for (int i = 0; i < layer.output_level(); ++i)
-        modulus_bits += std::log2(plan.parameters().chain[static_cast<std::size_t>(i)]);
-    return layer.finish == plan::Finish::head ? modulus_bits - 1 : (modulus_bits - 1) / 2;
-}
 
 double headroom_bits(const plan::Plan& plan, const plan::Layer& layer) {
     const double limit = limit_bits(plan, layer);

@@ -16,11 +16,7 @@
 /// coefficient mixes all slots, the values of all images of the group are lost.
 namespace obscura::compiler {
 
-/// log2 of the largest |z| that a layer is certain to carry: sqrt(Q/2) before a square, Q/2 for a head's sum, Q at the
-/// level of the layer's output. Infinite for other layers.
-double limit_bits(const plan::Plan& plan, const plan::Layer& layer);
-
-/// limit_bits less log2 of the layer's peak: the head-room that calibration found.
+/// plan::limit_bits less log2 of the layer's peak: the head-room that calibration found.
 double headroom_bits(const plan::Plan& plan, const plan::Layer& layer);
 
 /// Runs the plan's network on the images as every kind of its tiles does, idle ones included (plan/idle_moves.hpp), the

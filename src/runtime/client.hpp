@@ -38,7 +38,10 @@ struct Scores {
     int images = 0;
     int classes = 0;
     std::vector<double> scores;
-    int best(int image) const;  ///< index of the largest score
+    /// [images] whether values wrapped in the image's group: then most of its scores are larger than the plan can
+    /// carry (plan/carried_range.hpp), and all of them are noise.
+    std::vector<bool> lost;
+    int best(int image) const;  ///< index of the largest score; -1 for a lost image
 };
 
 struct ResponsePaths {

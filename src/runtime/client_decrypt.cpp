@@ -1,11 +1,13 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cmath>
 #include <optional>
 
 #include "base/error.hpp"
 #include "ckks/encoder.hpp"
 #include "ckks/encryption.hpp"
+#include "plan/carried_range.hpp"
 #include "runtime/client.hpp"
 #include "runtime/request.hpp"
 #include "runtime/response.hpp"
@@ -14,7 +16,9 @@
 namespace obscura::runtime {
 namespace {
 
-/// Appends the scores of a group's images.
+/// Appends the scores of a group's images. Values that wrapped, in whatever layer, are spread over the whole modulus,
+/// so that nearly all slots are beyond what it carries; a single image that went beyond without wrapping is not a
+/// reason.
 void decrypt_group(const plan::Plan& plan, const ckks::Context& context, const ckks::SecretTransforms& transforms,
                    const ckks::Encoder& encoder, const std::vector<ckks::Ciphertext>& group, std::uint32_t images,
                    Scores& result) {
@@ -22,13 +26,18 @@ void decrypt_group(const plan::Plan& plan, const ckks::Context& context, const c
     const std::size_t before = result.scores.size();
     result.scores.resize(before + images * group.size());
     std::vector<double> coefficients(context.degree()), slots(context.degree());
+    const double limit = std::exp2(plan::limit_bits(plan, head));
+    std::size_t beyond = 0;
     for (std::size_t o = 0; o < group.size(); ++o) {
         const auto message = ckks::decrypt(context, transforms, group[o]);
         std::copy(message.begin(), message.end(), coefficients.begin());
         encoder.decode(coefficients, slots);
-        for (std::size_t image = 0; image < images; ++image)
+        for (std::size_t image = 0; image < images; ++image) {
+            beyond += std::abs(slots[image]) > limit ? 1 : 0;
             result.scores[before + image * group.size() + o] = slots[image] / head.output_scale[o] + head.bias[o];
+        }
     }
+    result.lost.insert(result.lost.end(), images, 2 * beyond > images * group.size());
     result.images += static_cast<int>(images);
 }
 
@@ -44,6 +53,7 @@ void check_stream(RequestReader& request, const ResponseReader& response) {
 }  // namespace
 
 int Scores::best(int image) const {
+    if (lost[static_cast<std::size_t>(image)]) return -1;
     const auto begin = scores.begin() + static_cast<std::ptrdiff_t>(image) * classes;
     return static_cast<int>(std::max_element(begin, begin + classes) - begin);
 }
@@ -59,7 +69,7 @@ Scores decrypt(const plan::Plan& plan, const std::string& secret_path, const Res
     ResponseReader response(plan, context, paths.response, cancelled);
     std::optional<RequestReader> request;
     if (paths.request) request.emplace(plan, first, *paths.request, cancelled);
-    Scores result{0, plan.layers.back().out_channels, {}};
+    Scores result{0, plan.layers.back().out_channels, {}, {}};
     while (response.next()) {
         const GroupTag& tag = response.tag();
         if (progress.cancelled()) throw Error(ErrorCode::cancelled, "interrupted");
