@@ -11,6 +11,7 @@
 #include "compiler/peak_gradient.hpp"
 #include "compiler/value_range.hpp"
 #include "io/scratch.hpp"
+#include "plan/carried_range.hpp"
 
 namespace obscura::compiler {
 namespace {
@@ -106,7 +107,7 @@ TEST(Adversary, FindsWorseImagesThanItBeginsWith) {
     const auto use = [&](const std::vector<double>& peaks) {
         double largest = -INFINITY;
         for (std::size_t i = 0; i < peaks.size(); ++i)
-            largest = std::max(largest, std::log2(peaks[i]) - limit_bits(toy(), toy().layers[i]));
+            largest = std::max(largest, std::log2(peaks[i]) - plan::limit_bits(toy(), toy().layers[i]));
         return largest;
     };
     const auto before = image_peaks(toy(), network, pictures(), pool), after = image_peaks(toy(), network, worst, pool);
