@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <limits>
 
 #include "base/error.hpp"
 #include "cli/text.hpp"
@@ -70,7 +71,8 @@ Accuracy measure_accuracy(const plan::Plan& plan, const runtime::Scores& scores,
         result.logit_error_max = std::max(result.logit_error_max, error);
         squares += error * error;
     }
-    result.logit_error_rms = good > 0 ? std::sqrt(squares / static_cast<double>(good)) : 0;
+    result.logit_error_rms = std::sqrt(squares / static_cast<double>(good));
+    if (good == 0) result.logit_error_max = result.logit_error_rms = std::numeric_limits<double>::infinity();
     return result;
 }
 

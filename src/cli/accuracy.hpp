@@ -21,7 +21,8 @@ struct Accuracy {
     double accuracy_plain = 0;      ///< the same for the plain quantised network
     double agreement = 0;           ///< part of the images where both give the same class
     int lost = 0;                   ///< images whose scores are noise; neither right nor agreeing
-    double logit_error_max = 0;     ///< largest |decrypted - plain| score, of images that are not lost
+    double logit_error_max =
+        0;  ///< largest |decrypted - plain| score, of images that are not lost; infinite if all are
     double logit_error_rms = 0;
     std::vector<int> plain;  ///< class of each image in the clear
 };
