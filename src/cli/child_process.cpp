@@ -75,7 +75,7 @@ std::string own_executable() {
     return path.string();
 }
 
-ChildResult run_self(const std::vector<std::string>& arguments, const std::string& folder, int accepted) {
+ChildResult run_self(const std::vector<std::string>& arguments, const std::string& folder) {
     const std::string program = own_executable();
     std::vector<std::string> words{program};
     words.insert(words.end(), arguments.begin(), arguments.end());
@@ -92,8 +92,7 @@ ChildResult run_self(const std::vector<std::string>& arguments, const std::strin
     rusage usage{};
     const int status = wait_for(child, usage);
     if (stop_requested()) throw Error(ErrorCode::cancelled, "stopped");
-    if (!WIFEXITED(status) || (WEXITSTATUS(status) != 0 && WEXITSTATUS(status) != accepted))
-        report_failure(arguments.front(), status);
+    if (!WIFEXITED(status) || WEXITSTATUS(status) != 0) report_failure(arguments.front(), status);
     ChildResult result;
     result.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
     result.peak_bytes = static_cast<std::uint64_t>(usage.ru_maxrss) * 1024;

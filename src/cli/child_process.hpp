@@ -18,8 +18,7 @@ std::string own_executable();
 /// Runs this program again with `arguments` in `folder` and waits for it. The child's standard output is discarded
 /// (reports travel through files), its standard error is shared. A request to stop is passed on. The child gets no
 /// open file but the standard three.
-/// Throws Error with the child's exit status if that is neither 0 nor `accepted`, Error(cancelled) if the user stopped
-/// it.
-ChildResult run_self(const std::vector<std::string>& arguments, const std::string& folder, int accepted = 0);
+/// Throws Error with the child's exit status if that is not 0, Error(cancelled) if the user stopped it.
+ChildResult run_self(const std::vector<std::string>& arguments, const std::string& folder);
 
 }  // namespace obscura::cli

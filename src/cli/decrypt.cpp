@@ -29,6 +29,7 @@ struct Options {
     int decimals = 4;
     ImageChoice images;
     int threads = 0;
+    bool accept_lost = false;
     bool quiet = false;
     ReportTarget json;
 };
@@ -96,7 +97,7 @@ void run(const Options& options) {
     report["log2_qp"] = parameters.log2_qp();
     report["security_bits"] = parameters.security_bits();
     deliver(options.json, report, text);
-    require_none_lost(scores, options.images.first);
+    if (!options.accept_lost) require_none_lost(scores, options.images.first);
 }
 
 }  // namespace
@@ -117,6 +118,8 @@ void add_decrypt(CLI::App& app) {
     command->add_option("--digits", options->decimals, "Decimals of the scores")
         ->check(CLI::Range(0, 15))
         ->capture_default_str();
+    command->add_flag("--accept-lost", options->accept_lost,
+                      "Status 0 also where values left the range; such images are marked as lost all the same");
     add_image_options(*command, options->images, false);
     add_threads_option(*command, options->threads);
     add_quiet_option(*command, options->quiet);
