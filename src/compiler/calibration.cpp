@@ -132,20 +132,20 @@ Statistics measure(const plan::RealNetwork& network, const io::Images& images, T
     const std::vector<float> scores = plain.scores(images, pool, record);
 
     Statistics result;
-    const std::vector<bool> outlier = find_outliers(sums, count);
-    result.outliers = static_cast<int>(std::count(outlier.begin(), outlier.end(), true));
-    result.images = images.count - result.outliers;
-    if (result.outliers * 10 > images.count)
+    result.outlier = find_outliers(sums, count);
+    const auto outliers = static_cast<int>(std::count(result.outlier.begin(), result.outlier.end(), true));
+    result.images = images.count - outliers;
+    if (outliers * 10 > images.count)
         throw Error(
             ErrorCode::range,
             fmt::format("{} of {} calibration images have values more than {} times the usual size: the network "
                         "is not stable; train it with a penalty on large pre-activations",
-                        result.outliers, images.count, outlier_limit));
+                        outliers, images.count, outlier_limit));
     const auto classes = static_cast<std::size_t>(plain.classes());
     result.largest_score.assign(classes, 0.0);
     std::vector<double> mean_square(sums.channels);
     for (std::size_t i = 0; i < count; ++i) {
-        if (outlier[i]) continue;
+        if (result.outlier[i]) continue;
         for (std::size_t c = 0; c < sums.channels; ++c)
             mean_square[c] += sums.mean_square[i * sums.channels + c] / result.images;
         for (std::size_t o = 0; o < classes; ++o)
@@ -170,6 +170,22 @@ io::Images rolled(const io::Images& images, int rows) {
     for (std::size_t i = 0; i < static_cast<std::size_t>(images.count); ++i) {
         const auto first = result.pixels.begin() + static_cast<std::ptrdiff_t>(i * bytes);
         std::rotate(first, first + shift, first + static_cast<std::ptrdiff_t>(bytes));
+    }
+    return result;
+}
+
+io::Images typical_images(const io::Images& images, const Statistics& statistics, int count) {
+    io::Images result = images;
+    result.count = 0;
+    result.pixels.clear();
+    result.labels.clear();
+    const auto bytes = static_cast<std::ptrdiff_t>(image_bytes(images));
+    for (std::ptrdiff_t i = 0; i < images.count && result.count < count; ++i) {
+        if (statistics.outlier[static_cast<std::size_t>(i)]) continue;
+        result.pixels.insert(result.pixels.end(), images.pixels.begin() + i * bytes,
+                             images.pixels.begin() + (i + 1) * bytes);
+        if (!images.labels.empty()) result.labels.push_back(images.labels[static_cast<std::size_t>(i)]);
+        ++result.count;
     }
     return result;
 }

@@ -17,7 +17,7 @@ struct Statistics {
     std::vector<LayerStatistics> layers;  ///< one for each layer; empty vectors unless Finish::square
     std::vector<double> largest_score;    ///< [classes], |score - bias|
     int images = 0;                       ///< counted
-    int outliers = 0;                     ///< images left out because a value is far outside the usual range somewhere
+    std::vector<bool> outlier;            ///< [images given]: left out, as a value is far outside the usual range
 };
 
 /// Input encoding with mean 0 and variance 1 a channel over the images; the first layers' weights are changed so that
@@ -30,6 +30,9 @@ Statistics measure(const plan::RealNetwork& network, const io::Images& images, T
 
 /// The images moved up by some rows, cyclically: what idle tiles compute the network on.
 io::Images rolled(const io::Images& images, int rows);
+
+/// The first `count` images that are no outliers, or all of those.
+io::Images typical_images(const io::Images& images, const Statistics& statistics, int count);
 
 /// The first `count` images, or all.
 io::Images first_images(const io::Images& images, int count);

@@ -25,7 +25,7 @@ namespace obscura::compiler {
 namespace {
 
 /// Images whose layer outputs are kept for rounding.
-constexpr int sampled_images = 64;
+constexpr int sampled_images = 256;
 /// Share of the calibration images whose class fewer weight bits must not change.
 constexpr double least_agreement = 0.99;
 constexpr int least_weight_bits = 2;
@@ -55,9 +55,10 @@ int wanted_bits(const ImportedModel& model, const CompileOptions& options) {
 }
 
 /// Layers, integers and parameters, without what is measured on the whole.
-plan::Plan integer_plan(const plan::RealNetwork& network, const Statistics& statistics, const FeatureSamples& samples,
+plan::Plan integer_plan(const plan::RealNetwork& network, const Statistics& statistics, const io::Images& images,
                         const CompileOptions& options, ThreadPool& pool) {
     const Design layout = design(network, options);
+    FeatureSamples samples(network, typical_images(images, statistics, sampled_images), pool);
     plan::Plan plan = quantise(network, statistics, samples, layout.merging, layout.levels.layers,
                                layout.segments.front().parameters, options, pool);
     split_layers(plan, layout.merging, layout.levels.operands);
@@ -133,13 +134,12 @@ plan::Plan compile(const std::vector<std::string>& onnx_paths, const io::Images&
     ThreadPool pool(options.threads);
     normalise_input(network, calibration);
     const Statistics statistics = measure(network, calibration, pool);
-    const FeatureSamples samples(network, calibration, sampled_images, pool);
 
     const auto with_bits = [&](int weight_bits) {
         CompileOptions chosen = options;
         chosen.weight_bits = weight_bits;
         chosen.last_log_scale = last_log_scale(network, options);
-        return integer_plan(network, statistics, samples, chosen, pool);
+        return integer_plan(network, statistics, calibration, chosen, pool);
     };
     const bool fewest = wanted_bits(model, options) == fewest_weight_bits;
     plan::Plan plan =

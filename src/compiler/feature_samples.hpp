@@ -8,21 +8,42 @@
 
 namespace obscura::compiler {
 
-/// What layers read: for a sample of pixels of the calibration images, the inputs of a layer's matrix product.
+/// What layers read, for some images: exactly, and as it is when the layers before have been rounded. Goes through the
+/// network layer by layer, and keeps what layers still to come read.
 class FeatureSamples {
   public:
-    /// Keeps the outputs of every layer for at most `images` of the images (ResNet-20: 0.75 MB an image).
-    FeatureSamples(const plan::RealNetwork& network, const io::Images& images, int count, ThreadPool& pool);
+    /// Layers' inputs at sampled pixels, [samples][columns], columns ordered by operand, tap and channel.
+    struct Columns {
+        std::vector<float> exact;
+        std::vector<float> rounded;
+    };
 
-    /// Samples of the columns of a layer's product, [samples][columns], columns ordered by operand, tap and channel.
-    /// Deterministic. `samples` is an upper bound. Zero padding is not sampled (the cyclic neighbours stand in for it):
-    /// what rounding adds to a tap that is outside of the image is taken back exactly.
-    std::vector<float> columns(int layer, int samples) const;
+    FeatureSamples(const plan::RealNetwork& network, const io::Images& images, ThreadPool& pool);
+
+    /// Samples of the columns of a layer's product, in real units. Deterministic; `samples` is an upper bound. Zero
+    /// padding is not sampled (the cyclic neighbours stand in for it): what rounding adds to a tap that is outside of
+    /// the image is taken back exactly.
+    Columns columns(int layer, int samples) const;
+
+    /// Goes on to the outputs of the layer, as `rounded` gives them (of the same shape, in real units). To be called
+    /// for each layer in order; none for the head.
+    void advance(int layer, const plan::RealLayer& rounded);
+
+    /// What rounding has added to the layer's output (-1: the input) on average over images and pixels, [channels].
+    std::vector<double> drift(int layer) const;
 
   private:
+    using Tensor =
+        std::vector<std::vector<float>>;  ///< [image][channels * pixels]; empty when nobody reads it any more
+
+    Tensor apply(const plan::RealLayer& layer, const std::vector<Tensor>& tensors) const;
+
     const plan::RealNetwork& network_;
-    int images_ = 0;
-    std::vector<std::vector<std::vector<float>>> outputs_;  ///< [layer + 1][image][channels * pixels]; 0 is the input
+    ThreadPool& pool_;
+    std::size_t images_ = 0;
+    std::vector<int> last_reader_;  ///< of each tensor; 0 is the input, i + 1 the output of layer i
+    std::vector<Tensor> exact_;
+    std::vector<Tensor> rounded_;
 };
 
 }  // namespace obscura::compiler

@@ -63,8 +63,9 @@ TEST(Compile, LevelsScalesAndKeysFit) {
     for (std::size_t i = 0; i + 1 < plan.layers.size(); ++i) {
         EXPECT_EQ(plan.layers[i].level, 7 - static_cast<int>(i));
         EXPECT_GE(headroom_bits(plan, plan.layers[i]), std::log2(options.min_headroom));
-        const double wanted = i + 2 == plan.layers.size() ? options.last_log_scale : options.log_scale;
-        EXPECT_NEAR(std::log2(plan.layers[i].rms), std::min(wanted, options.log_scale), 0.3);
+        // These layers add up few numbers each.
+        const double wanted = i + 2 == plan.layers.size() ? options.last_log_scale : options.log_scale + 0.5;
+        EXPECT_NEAR(std::log2(plan.layers[i].rms), wanted, 0.3);
     }
     // Every special prime is larger than every prime of the chain.
     EXPECT_GT(*std::min_element(plan.segments.front().parameters.special.begin(),
@@ -320,7 +321,7 @@ TEST(Compile, FewerWeightBitsMakeSmallerWeights) {
     EXPECT_NEAR(std::log2(few.layers[1].rms), std::log2(full.layers[1].rms), 0.2) << "values keep their scale";
     EXPECT_EQ(few.layers.back().level, 2);
     const Explanation explanation = explain(few);
-    EXPECT_NEAR(explanation.modulus.weight_bits, 5, 0.3);
+    EXPECT_NEAR(explanation.modulus.weight_bits, 4.5, 0.3) << "layers that add up few numbers have larger scales";
     EXPECT_NEAR(explanation.modulus.full_log2_qp, explain(full).log2_qp, 1e-9);
     EXPECT_LT(explanation.log2_qp, explanation.modulus.full_log2_qp - 12);
     EXPECT_NE(to_text(explanation).find("bits saved"), std::string::npos);
