@@ -59,8 +59,7 @@ plan::Plan integer_plan(const plan::RealNetwork& network, const Statistics& stat
                         const CompileOptions& options, ThreadPool& pool) {
     const Design layout = design(network, options);
     FeatureSamples samples(network, typical_images(images, statistics, sampled_images), pool);
-    plan::Plan plan = quantise(network, statistics, samples, layout.merging, layout.levels.layers,
-                               layout.segments.front().parameters, options, pool);
+    plan::Plan plan = quantise(network, statistics, samples, layout, options, pool);
     split_layers(plan, layout.merging, layout.levels.operands);
     plan.segments = layout.segments;
     plan.cell = layout.cell;
