@@ -1,10 +1,20 @@
-"""Learning rates over a run.  All take the step and the number of steps, and give a factor of the peak rate."""
+"""Learning rates over a run, as factors of the peak rate."""
 
 import math
 
 FINAL_FACTOR = 0.002
 ONE_CYCLE_RISE = 0.1  # part of the run
 COSINE_RISE_STEPS = 200  # a short rise protects a warm start from its first, noisy steps
+
+
+TRIANGLE_PEAK, TRIANGLE_FIRST, TRIANGLE_LAST = 0.23, 0.2, 0.07  # the peak's place in the run; first and last factor
+
+
+def triangular_factor(progress: float) -> float:
+    """0 <= progress < 1: up to 1 and down again, in straight lines."""
+    if progress < TRIANGLE_PEAK:
+        return TRIANGLE_FIRST + (1 - TRIANGLE_FIRST) * progress / TRIANGLE_PEAK
+    return 1 + (TRIANGLE_LAST - 1) * (progress - TRIANGLE_PEAK) / (1 - TRIANGLE_PEAK)
 
 
 def _cosine(progress: float) -> float:

@@ -12,12 +12,12 @@ from .checkpoint import read_content, write_content
 from .data import ImageSet
 from .errors import UserError
 from .progress import ProgressBar
+from .schedule import triangular_factor
 from .teacher import SMALLEST_SIDE, Teacher
 
 RATE = 11.5 / (1024 * (1 + 1 / 0.15))  # of a loss summed over the batch, in a momentum of 0.85 (arXiv:2404.00498, listing 4)
 MOMENTUM, DECAY = 0.85, 1.02e-3  # decay: of a training image, as the rate is
 BIAS_FACTOR = 64  # offsets of norms learn so much faster
-RISE, FIRST, LAST = 0.23, 0.2, 0.07  # of the triangular schedule: the peak's place, first and last factor
 WHITENING_BIAS_EPOCHS = 3
 LOOKAHEAD_IMAGES, LOOKAHEAD_DECAY = 5120, 0.95 ** 10
 SHIFT = 2  # pixels
@@ -105,7 +105,7 @@ class Teaching:
             step, total = self.epoch * self.steps + index, options.epochs * self.steps
             chosen = order[index * options.batch:(index + 1) * options.batch]
             for group in self.optimiser.param_groups:
-                group["lr"] = RATE * group["factor"] * rate_factor(step / total)
+                group["lr"] = RATE * group["factor"] * triangular_factor(step / total)
             labels = torch.from_numpy(self.training.labels[chosen].astype(np.int64))
             logits = self.network(torch.from_numpy(self._images(chosen, generator)).float())
             self.optimiser.zero_grad()
@@ -151,8 +151,3 @@ class Teaching:
     def _save(self) -> None:
         write_content(self.folder / "teacher.pt", {"format": FORMAT, "options": asdict(self.options), "network": self.network.state_dict(),
                                                    "optimiser": self.optimiser.state_dict(), "slow": self.slow, "epoch": self.epoch})
-
-
-def rate_factor(progress: float) -> float:
-    """0 <= progress < 1: up to 1 and down again, in straight lines."""
-    return FIRST + (1 - FIRST) * progress / RISE if progress < RISE else 1 + (LAST - 1) * (progress - RISE) / (1 - RISE)

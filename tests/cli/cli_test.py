@@ -450,6 +450,24 @@ class WholeJob(unittest.TestCase):
         self.assertGreater(bench["predicted_server_bytes"], bench["server"]["peak_limb_bytes"])
         self.assertGreaterEqual(bench["agreement"], 0.9)
 
+    def test_lost_images_are_told_of_once(self):
+        """Calibrated on almost black images, so that a white one drives values out of range."""
+        write_npy(self.folder / "dark.npy", (IMAGES, 8, 8, 2), bytes(random.Random(2).choices([0, 1], k=IMAGES * 128)))
+        write_npy(self.folder / "white.npy", (IMAGES, 8, 8, 2), bytes(128) * (IMAGES - 1) + b"\xff" * 128)
+        (self.folder / "white.labels").write_bytes(bytes(IMAGES))
+        self.ok("compile", NETWORK, "-o", "dark.plan", "--calibrate", "dark.npy", "--log-degree", 10, "--insecure-for-tests", "--run-length", 8)
+        result = obscura("demo", "--model", "dark.plan", "--data", "white.npy", "--images", IMAGES, "--output", "lost", folder=self.folder)
+        self.assertEqual(result.returncode, 7, result.stderr)
+        self.assertEqual((result.stdout + result.stderr).count("images 0 to 23: these scores are noise"), 1)
+        report = self.load("lost/report.json")
+        self.assertEqual(report["images_lost"], IMAGES)
+        self.assertIsNone(report["logit_error_rms"])
+        decrypt = ["decrypt", "dark.plan", "--secret", "lost/client/secret.key", "--response", "lost/server/response.ct", "-o", "lost.csv"]
+        self.expect(7, "images 0 to 23", *decrypt)
+        with open(self.folder / "lost.csv", newline="") as file:
+            self.assertEqual([row["class"] for row in csv.DictReader(file)], ["-1"] * IMAGES)
+        self.expect(0, f"{IMAGES} lost", *decrypt, "--accept-lost")
+
     def test_a_failing_step_gives_its_status_to_the_demo(self):
         write_npy(self.folder / "tall.npy", (1, 9, 8, 2), bytes(144))
         self.expect(4, "9 x 8", "demo", "--model", "net.plan", "--data", "tall.npy", "--calibrate", "x.npy", "--output", "fails")

@@ -7,8 +7,9 @@ import torch
 from obscura_train.cli import main
 from obscura_train.data import ImageSet, write_mosaic
 from obscura_train.errors import UserError
+from obscura_train.schedule import triangular_factor
 from obscura_train.teacher import Teacher
-from obscura_train.teaching import TeacherOptions, Teaching, rate_factor
+from obscura_train.teaching import TeacherOptions, Teaching
 
 TEACHER_SIDE = 12
 
@@ -89,5 +90,5 @@ def test_command_line_from_teacher_to_student(coloured, tmp_path, capsys):
 
 
 def test_the_rate_rises_and_falls():
-    factors = [rate_factor(step / 100) for step in range(100)]
+    factors = [triangular_factor(step / 100) for step in range(100)]
     assert factors[0] == 0.2 and max(factors) == 1 == factors[23] and factors[-1] == pytest.approx(0.07, abs=0.02)
