@@ -17,6 +17,7 @@ HELP = {
     "epochs": "epochs with batch statistics", "frozen_epochs": "final epochs with frozen statistics", "warmup_epochs": "epochs from ReLU to quadratic",
     "schedule": "cosine, one-cycle or constant", "penalty": "weight of the range penalty", "limit": "penalise peaks beyond this multiple of rms",
     "clamp": "cut values at this multiple of rms while training", "stress": "stress images added to each batch", "replay": "images with the largest peaks so far added to each batch of the frozen epochs", "noise": "noise added to each value to be squared, in rms",
+    "weight_noise": "bits that weights will have: frozen epochs train with errors as rounding to them makes",
     "distill": "weight of the teacher's answer", "validation": "training images held out for choices", "cutout": "side of the grey square in each training image, pixels, 0 for none", "crop": "side of the crops that the first --crop-epochs see, pixels: cheaper than whole images", "crop_epochs": "epochs on crops, of those with batch statistics",
     "side": "pixels of an image's side", "threads": "CPU threads, 0 for all",
     "clusters": "values that the convolutions' weights share, 0 for no clustering; start from a trained network", "cluster_per": "who shares them: model, layer or slice",

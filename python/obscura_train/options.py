@@ -35,6 +35,7 @@ class TrainOptions:
     stress: int = 6  # stress images added to each batch, for the range penalty only
     replay: int = 6  # training images with the largest peaks so far added to each batch of the frozen epochs, for the range penalty only
     noise: float = 0.0  # multiples of rms(v)
+    weight_noise: int = 0  # bits that weights will have: frozen epochs train with errors as rounding to them makes; 0: without
     distill: float = 0.0  # weight of the teacher's answer against the label's
     temperature: float = 4.0
     clusters: int = 0  # values that the weights of a group share; 0: every weight its own
@@ -55,6 +56,8 @@ class TrainOptions:
                 raise UserError(f"--{name.replace('_', '-')} is {getattr(self, name)}; it must be positive")
         if not (0 <= self.ema < 1 and 0 <= self.distill <= 1 and 0 <= self.label_smoothing < 1):
             raise UserError(f"ema {self.ema}, label smoothing {self.label_smoothing}: must be in [0, 1); distill {self.distill}: in [0, 1]")
+        if self.weight_noise not in range(17):
+            raise UserError(f"--weight-noise {self.weight_noise}: bits of weight, 1 to 16, or 0 for none")
         if not 0 <= self.cutout < self.side:
             raise UserError(f"--cutout {self.cutout}: from 0 to {self.side - 1}, less than an image's side")
         if self.crop_epochs and not 8 <= self.crop < self.side or self.crop_epochs not in range(self.epochs + 1):

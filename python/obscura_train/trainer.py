@@ -6,6 +6,7 @@ penalty are on in both.  Every epoch draws its random numbers from (seed, epoch)
 """
 
 import json
+from contextlib import nullcontext
 from dataclasses import asdict
 from pathlib import Path
 
@@ -29,6 +30,7 @@ from .options import TrainOptions
 from .plot import write_plot
 from .progress import ProgressBar
 from .range_control import RangeControl
+from .rounding_noise import RoundingNoise
 from .schedule import rate_factor
 from .steady_statistics import SteadyStatistics
 
@@ -56,6 +58,7 @@ class Trainer:
             cluster(self.network, options.clusters, options.cluster_per)
         self.shared = SharedWeights(self.network, options.cluster_per) if options.clusters else None
         self.control = RangeControl(self.network, options.limit, options.clamp, options.noise)
+        self.rounding = RoundingNoise(self.network, self.control, options.weight_noise) if options.weight_noise else None
         self.statistics = SteadyStatistics(self.network)
         self.average = WeightAverage(self.network, options.ema)
         self.average_control = RangeControl(self.average.network, options.limit, options.clamp)
@@ -157,14 +160,15 @@ class Trainer:
         if self.teacher is not None:
             with torch.no_grad():
                 answer = self.teacher(pixels[:count])
-        logits = forward(pixels)[:count]
-        peaks = self.control.take_peaks()
-        penalty = self.control.penalty(peaks)
-        if len(peaks):
-            self.hard.note(chosen, peaks.detach()[:, :count].amax(0).cpu().numpy())
-        loss = task_loss(logits, labels, answer, options)
-        self.optimiser.zero_grad()
-        (loss + options.penalty * penalty).backward()
+        with self.rounding.added() if self.rounding and not self.network.training else nullcontext():
+            logits = forward(pixels)[:count]
+            peaks = self.control.take_peaks()
+            penalty = self.control.penalty(peaks)
+            if len(peaks):
+                self.hard.note(chosen, peaks.detach()[:, :count].amax(0).cpu().numpy())
+            loss = task_loss(logits, labels, answer, options)
+            self.optimiser.zero_grad()
+            (loss + options.penalty * penalty).backward()
         norm = torch.nn.utils.clip_grad_norm_(self.network.parameters(), options.gradient_clip)
         if torch.isfinite(norm):  # a batch that overflowed teaches nothing; the next epoch's log shows the loss
             self.optimiser.step()
