@@ -18,7 +18,8 @@ void centre(std::vector<float>& samples, std::size_t columns) {
     std::vector<double> mean(columns);
     for (std::size_t first = 0; first < samples.size(); first += columns)
         for (std::size_t k = 0; k < columns; ++k) mean[k] += samples[first + k];
-    for (double& sum : mean) sum /= static_cast<double>(samples.size() / columns);
+    const double count = static_cast<double>(samples.size()) / static_cast<double>(columns);
+    for (double& sum : mean) sum /= count;
     for (std::size_t first = 0; first < samples.size(); first += columns)
         for (std::size_t k = 0; k < columns; ++k) samples[first + k] -= static_cast<float>(mean[k]);
 }
