@@ -13,9 +13,8 @@ namespace obscura::compiler {
 ///     round(real weight * scale[o] / (scale of the source's channel) * q),
 /// so the deviation of every prime q from its nominal size is absorbed exactly. What rounding adds on average (every
 /// square has a positive mean) is taken back in the bias; what it changes from pixel to pixel, there and in the layers
-/// before, is kept small by rounding with compensation (rounding.hpp). `samples` are used up. Operands that are
-/// split off later (split_layers) are quantised with their layer. Throws Error(range)
-/// if the scores do not fit two primes.
+/// before, is kept small by rounding with compensation (rounding.hpp). `samples` are used up. Operands that are split
+/// off later (split_layers) are quantised with their layer. Throws Error(range) if the scores do not fit two primes.
 plan::Plan quantise(const plan::RealNetwork& network, const Statistics& statistics, FeatureSamples& samples,
                     const Design& design, const CompileOptions& options, ThreadPool& pool);
 

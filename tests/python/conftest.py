@@ -11,6 +11,7 @@ REPOSITORY = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(REPOSITORY / "python"))
 
 from obscura_train.data import ImageSet  # noqa: E402
+from obscura_train.networks import NetworkSpec, build  # noqa: E402
 from obscura_train.networks.resnet import SHAPES, ResNetShape  # noqa: E402
 
 SIDE = 8
@@ -36,3 +37,13 @@ def coloured_images() -> ImageSet:
     images = generator.integers(0, 120, (120, SIDE, SIDE, 3))
     images[np.arange(120), :, :, labels] += 100
     return ImageSet(images.astype(np.uint8), labels.astype(np.uint8), ("red", "green", "blue"))
+
+
+@pytest.fixture
+def network(coloured_images):
+    """A tiny ResNet with random weights, its running statistics those of the images, in evaluation mode."""
+    torch.manual_seed(3)
+    network = build(NetworkSpec(classes=3))
+    for _ in range(20):
+        network(torch.from_numpy(coloured_images.planes()).float())
+    return network.eval()

@@ -16,15 +16,6 @@ BITS = 6
 
 
 @pytest.fixture
-def network(coloured_images):
-    torch.manual_seed(3)
-    network = build(NetworkSpec(classes=3))
-    for _ in range(20):
-        network(torch.from_numpy(coloured_images.planes()).float())
-    return network.eval()
-
-
-@pytest.fixture
 def noise(network, coloured_images):
     return RoundingNoise(network, calibrated_control(network, coloured_images.planes()), BITS)
 

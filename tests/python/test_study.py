@@ -10,7 +10,7 @@ from obscura_train.cli import main
 from obscura_train.data import write_mosaic
 from obscura_train.evaluation import calibrated_control
 from obscura_train.folded import FoldedResNet
-from obscura_train.networks import NetworkSpec, build
+from obscura_train.networks import NetworkSpec
 from obscura_train.study import accuracy, round_rows
 
 from conftest import SIDE
@@ -25,15 +25,6 @@ case "$*" in
   simulate*) echo '{{"accuracy_plain": 0.75, "accuracy_simulated": 0.5}}' > "$last";;
 esac
 """
-
-
-@pytest.fixture
-def network(coloured_images):
-    torch.manual_seed(3)
-    network = build(NetworkSpec(classes=3))
-    for _ in range(20):
-        network(torch.from_numpy(coloured_images.planes()).float())
-    return network.eval()
 
 
 def test_many_bits_change_nothing_and_few_do(network, coloured_images):
