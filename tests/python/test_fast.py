@@ -56,21 +56,9 @@ def test_an_overflowing_image_shows(network):
 
 
 def test_runs_resume_exactly_and_learn(coloured_images, tmp_path):
-    from test_training import make_trainer, options
+    from test_training import make_trainer, options, resumed
     settings = options(epochs=3, frozen_epochs=2, compiled=True)
     whole = make_trainer(coloured_images, tmp_path / "whole", settings)
     whole.run()
     assert whole.history[-1]["loss"] < whole.history[0]["loss"]
-    first = make_trainer(coloured_images, tmp_path / "parts", settings)
-    original = first._save
-    def save_and_stop():
-        original()
-        if first.epoch == 2:
-            raise KeyboardInterrupt
-    first._save = save_and_stop
-    with pytest.raises(KeyboardInterrupt):
-        first.run()
-    second = make_trainer(coloured_images, tmp_path / "parts", settings)
-    second.resume(tmp_path / "parts" / "last.pt")
-    second.run()
-    assert second.history == whole.history
+    assert resumed(coloured_images, tmp_path / "parts", settings, 2).history == whole.history

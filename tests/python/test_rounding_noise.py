@@ -10,7 +10,7 @@ from obscura_train.networks import NetworkSpec, build
 from obscura_train.rounding_noise import RoundingNoise
 from obscura_train.study import round_rows
 
-from test_training import make_trainer, options
+from test_training import make_trainer, options, resumed
 
 BITS = 6
 
@@ -62,21 +62,7 @@ def test_frozen_epochs_learn_with_them_and_resume_exactly(coloured_images, tmp_p
     plain.run()
     assert whole.history[0] == plain.history[0], "not with batch statistics"
     assert whole.history[1]["loss"] != plain.history[1]["loss"]
-    resumed = make_trainer(coloured_images, tmp_path / "cut", settings)
-    save = resumed._save
-
-    def stop_after_two():
-        save()
-        if resumed.epoch == 2:
-            raise KeyboardInterrupt
-
-    resumed._save = stop_after_two
-    with pytest.raises(KeyboardInterrupt):
-        resumed.run()
-    rest = make_trainer(coloured_images, tmp_path / "cut", settings)
-    rest.resume(tmp_path / "cut" / "last.pt")
-    rest.run()
-    assert rest.history == whole.history
+    assert resumed(coloured_images, tmp_path / "cut", settings, 2).history == whole.history
 
 
 def test_only_for_networks_whose_weights_are_known(coloured_images):

@@ -38,23 +38,31 @@ def test_training_lowers_the_loss(coloured_images, tmp_path, spec):
     assert (tmp_path / "plot.svg").read_text().startswith("<svg")
 
 
+def resumed(images, folder, settings, stop):
+    """The trainer of a run that was interrupted after `stop` epochs and has then gone on to its end."""
+    first = make_trainer(images, folder, settings)
+    save = first._save
+
+    def save_and_stop():
+        save()
+        if first.epoch == stop:
+            raise KeyboardInterrupt
+
+    first._save = save_and_stop
+    with pytest.raises(KeyboardInterrupt):
+        first.run()
+    second = make_trainer(images, folder, settings)
+    second.resume(folder / "last.pt")
+    second.run()
+    return second
+
+
 def test_resume_is_exact(coloured_images, tmp_path):
     settings = options(noise=0.01)
     whole = make_trainer(coloured_images, tmp_path / "whole", settings)
     whole.run()
     for stop in (1, 2, 3):
-        first = make_trainer(coloured_images, tmp_path / str(stop), settings)
-        original = first._save
-        def save_and_stop():
-            original()
-            if first.epoch == stop:
-                raise KeyboardInterrupt
-        first._save = save_and_stop
-        with pytest.raises(KeyboardInterrupt):
-            first.run()
-        second = make_trainer(coloured_images, tmp_path / str(stop), settings)
-        second.resume(tmp_path / str(stop) / "last.pt")
-        second.run()
+        second = resumed(coloured_images, tmp_path / str(stop), settings, stop)
         assert second.history == whole.history
         for name, value in whole.average.network.state_dict().items():
             assert torch.equal(value, second.average.network.state_dict()[name]), (stop, name)
