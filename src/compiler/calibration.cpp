@@ -102,6 +102,18 @@ void normalise_input(plan::RealNetwork& network, const io::Images& images) {
         }
 }
 
+std::vector<float> encoded(const plan::InputEncoding& input, const io::Images& images, std::size_t image) {
+    const auto pixels = static_cast<std::size_t>(input.height * input.width);
+    const auto channels = static_cast<std::size_t>(input.channels);
+    std::vector<float> result;
+    for (std::size_t c = 0; c < channels; ++c)
+        for (std::size_t p = 0; p < pixels; ++p) {
+            const double pixel = images.pixels[(image * pixels + p) * channels + c];
+            result.push_back(static_cast<float>((pixel - input.mean[c]) * input.factor[c]));
+        }
+    return result;
+}
+
 Statistics measure(const plan::RealNetwork& network, const io::Images& images, ThreadPool& pool) {
     const auto count = static_cast<std::size_t>(images.count);
     ImageSums sums;

@@ -24,6 +24,9 @@ struct Statistics {
 /// the network means the same. `network` must take raw pixels.
 void normalise_input(plan::RealNetwork& network, const io::Images& images);
 
+/// What the first layers read of an image: [channels * height * width].
+std::vector<float> encoded(const plan::InputEncoding& input, const io::Images& images, std::size_t image);
+
 /// Evaluates the network on all images. An image is an outlier if some |z| reaches `outlier_limit` times the rms that
 /// the median image has in that channel. Throws Error(range) if more than a tenth of the images are.
 Statistics measure(const plan::RealNetwork& network, const io::Images& images, ThreadPool& pool);

@@ -26,6 +26,8 @@ namespace {
 
 /// Images whose layer outputs are kept for rounding.
 constexpr int sampled_images = 256;
+/// Images whose gradients decide scales.
+constexpr int sensitivity_images = 64;
 /// Share of the calibration images whose class fewer weight bits must not change.
 constexpr double least_agreement = 0.99;
 constexpr int least_weight_bits = 2;
@@ -56,10 +58,11 @@ int wanted_bits(const ImportedModel& model, const CompileOptions& options) {
 
 /// Layers, integers and parameters, without what is measured on the whole.
 plan::Plan integer_plan(const plan::RealNetwork& network, const Statistics& statistics, const io::Images& images,
-                        const CompileOptions& options, ThreadPool& pool) {
+                        const std::vector<LayerSensitivity>& sensitivity, const CompileOptions& options,
+                        ThreadPool& pool) {
     const Design layout = design(network, options);
     FeatureSamples samples(network, typical_images(images, statistics, sampled_images), pool);
-    plan::Plan plan = quantise(network, statistics, samples, layout, options, pool);
+    plan::Plan plan = quantise(network, statistics, sensitivity, samples, layout, options, pool);
     split_layers(plan, layout.merging, layout.levels.operands);
     plan.segments = layout.segments;
     plan.cell = layout.cell;
@@ -134,11 +137,14 @@ plan::Plan compile(const std::vector<std::string>& onnx_paths, const io::Images&
     normalise_input(network, calibration);
     const Statistics statistics = measure(network, calibration, pool);
 
+    const std::vector<LayerSensitivity> sensitivity =
+        measure_sensitivity(network, typical_images(calibration, statistics, sensitivity_images), pool);
+
     const auto with_bits = [&](int weight_bits) {
         CompileOptions chosen = options;
         chosen.weight_bits = weight_bits;
         chosen.last_log_scale = last_log_scale(network, options);
-        return integer_plan(network, statistics, calibration, chosen, pool);
+        return integer_plan(network, statistics, calibration, sensitivity, chosen, pool);
     };
     const bool fewest = wanted_bits(model, options) == fewest_weight_bits;
     plan::Plan plan =

@@ -4,6 +4,8 @@
 #include <cassert>
 #include <random>
 
+#include "compiler/calibration.hpp"
+#include "compiler/source_pixels.hpp"
 #include "plan/matrix_product.hpp"
 #include "plan/reference.hpp"
 
@@ -12,24 +14,6 @@ namespace {
 
 constexpr unsigned seed = 1;
 
-std::vector<float> encode(const plan::InputEncoding& input, const io::Images& images, std::size_t image) {
-    const auto pixels = static_cast<std::size_t>(input.height * input.width);
-    const auto channels = static_cast<std::size_t>(input.channels);
-    std::vector<float> result;
-    for (std::size_t c = 0; c < channels; ++c)
-        for (std::size_t p = 0; p < pixels; ++p) {
-            const double pixel = images.pixels[(image * pixels + p) * channels + c];
-            result.push_back(static_cast<float>((pixel - input.mean[c]) * input.factor[c]));
-        }
-    return result;
-}
-
-/// The pixel of the source that a tap reads at output pixel p.
-int place(const plan::RealLayer& layer, const plan::RealOperand& operand, plan::Tap tap, int p) {
-    const int y = operand.stride * (p / layer.width) + tap.dy, x = operand.stride * (p % layer.width) + tap.dx;
-    return plan::cyclic_pixel(y, x, operand.stride * layer.height, operand.stride * layer.width, operand.padding.wrap);
-}
-
 plan::PackedMatrix packed(const plan::RealLayer& layer) {
     std::vector<plan::PackedMatrix::Part> parts;
     for (const plan::RealOperand& operand : layer.operands)
@@ -37,19 +21,11 @@ plan::PackedMatrix packed(const plan::RealLayer& layer) {
     return {layer.out_channels, parts};
 }
 
-/// For each operand and tap in turn, the pixel of the source that every output pixel reads; -1 for zeros.
+/// For each operand and tap in turn, what source_pixels gives.
 std::vector<std::vector<int>> places(const plan::RealLayer& layer) {
     std::vector<std::vector<int>> result;
     for (const plan::RealOperand& operand : layer.operands)
-        for (const plan::Tap tap : operand.taps) {
-            auto& list = result.emplace_back();
-            for (int p = 0; p < layer.height * layer.width; ++p) {
-                const bool zero =
-                    operand.padding == plan::Padding::zeros &&
-                    !plan::is_inside(tap, operand.stride, p / layer.width, p % layer.width, layer.height, layer.width);
-                list.push_back(zero ? -1 : place(layer, operand, tap, p));
-            }
-        }
+        for (const plan::Tap tap : operand.taps) result.push_back(source_pixels(layer, operand, tap));
     return result;
 }
 
@@ -62,7 +38,7 @@ FeatureSamples::FeatureSamples(const plan::RealNetwork& network, const io::Image
         for (const plan::RealOperand& operand : network.layers[i].operands)
             last_reader_[static_cast<std::size_t>(operand.source + 1)] = static_cast<int>(i);
     exact_.emplace_back();
-    for (std::size_t i = 0; i < images_; ++i) exact_.front().push_back(encode(network.input, images, i));
+    for (std::size_t i = 0; i < images_; ++i) exact_.front().push_back(encoded(network.input, images, i));
     rounded_ = exact_;
 }
 
@@ -81,7 +57,7 @@ FeatureSamples::Columns FeatureSamples::columns(int layer, int samples) const {
                 const std::vector<float>& rounded = rounded_[source][image];
                 const auto size = exact.size() / static_cast<std::size_t>(operand.channels);
                 for (const plan::Tap tap : operand.taps)
-                    for (auto k = static_cast<std::size_t>(place(reader, operand, tap, p)); k < exact.size();
+                    for (auto k = static_cast<std::size_t>(source_pixel(reader, operand, tap, p)); k < exact.size();
                          k += size) {
                         result.exact.push_back(exact[k]);
                         result.rounded.push_back(rounded[k]);

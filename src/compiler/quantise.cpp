@@ -11,6 +11,8 @@
 #include "compiler/integer_layer.hpp"
 #include "compiler/rounding.hpp"
 #include "compiler/scales.hpp"
+#include "plan/noise.hpp"
+#include "ring/primes.hpp"
 
 namespace obscura::compiler {
 namespace {
@@ -21,6 +23,15 @@ using plan::RealOperand;
 
 /// Smallest real rms that is scaled up to full size; channels below are dead.
 constexpr double smallest_rms = 1e-6;
+/// How far scales may be from the usual ones. Larger ones cost head-room; with smaller ones, noise would be no small
+/// error of z any more.
+constexpr int bits_above = 3;
+constexpr int bits_below = 5;
+/// Noise counts so many times as much as rounding of the same effect: it is what makes encrypted scores differ from
+/// plain ones.
+constexpr double noise_weight = 3;
+/// That CompileOptions::log_scale has where noise has just this weight; a bit more is a bit less of noise.
+constexpr double usual_log_scale = 22;
 /// Pixels whose neighbourhoods decide how rounding errors are compensated: so many for each weight of a row.
 constexpr std::size_t samples_per_column = 24;
 constexpr std::size_t least_samples = 4096;
@@ -31,8 +42,9 @@ constexpr double least_head_weight = 31;
 
 class Quantiser {
   public:
-    Quantiser(const plan::RealNetwork& network, const Statistics& statistics, FeatureSamples& samples,
-              const Design& design, const CompileOptions& options, ThreadPool& pool)
+    Quantiser(const plan::RealNetwork& network, const Statistics& statistics,
+              const std::vector<LayerSensitivity>& sensitivity, FeatureSamples& samples, const Design& design,
+              const CompileOptions& options, ThreadPool& pool)
         : network_(network),
           statistics_(statistics),
           samples_(samples),
@@ -46,6 +58,7 @@ class Quantiser {
         const auto channels = static_cast<std::size_t>(network.input.channels);
         const std::vector<double> none(channels, 0.0);
         sources_.push_back({std::vector<double>(channels, scale), none, none});
+        scales_ = balanced_scales(network, sensitivity, scale_terms(), sources_.front().scale);
     }
 
     plan::Plan run() {
@@ -102,18 +115,41 @@ class Quantiser {
         return std::find_if(design_.segments.rbegin(), design_.segments.rend(), holds)->parameters.log_degree;
     }
 
+    double prime_of(const plan::Layer& layer) const {
+        return plan_.parameters().chain[static_cast<std::size_t>(layer.rescale_limb())];
+    }
+
+    /// Scales may differ from the usual ones, but for the last squares, whose sum has to fit.
+    std::vector<ScaleTerms> scale_terms() const {
+        std::vector<ScaleTerms> result(network_.layers.size());
+        for (std::size_t i = 0; i < result.size(); ++i) {
+            if (network_.layers[i].finish != Finish::square) continue;
+            const plan::Layer layer = start(i);
+            result[i].prime = prime_of(layer);
+            // Smaller primes mean fewer bits of weight: scales are to stay as they are.
+            const double missing = std::exp2(ring::prime_bits) / result[i].prime;
+            result[i].noise = noise_weight * std::exp2(2 * (options_.log_scale - usual_log_scale)) * missing *
+                              plan::rescale_noise(log_degree_at(layer.output_level()));
+            const bool last = last_square(i);
+            const double usual = std::min(options_.log_scale, last ? options_.last_log_scale : HUGE_VAL);
+            for (const double square : statistics_.layers[i].mean_square) {
+                const double scale = std::exp2(usual) / std::max(smallest_rms, std::sqrt(square));
+                result[i].smallest.push_back(last ? scale : std::ldexp(scale, -bits_below));
+                result[i].largest.push_back(last ? scale : std::ldexp(scale, bits_above));
+            }
+        }
+        return result;
+    }
+
     void add_square(std::size_t index) {
         const RealLayer& real = network_.layers[index];
         plan::Layer layer = start(index);
-        const double prime = plan_.parameters().chain[static_cast<std::size_t>(layer.rescale_limb())];
-        double log_scale = balanced_log_scale(real, log_degree_at(layer.output_level()), options_.log_scale);
-        if (last_square(index)) log_scale = std::min(log_scale, options_.last_log_scale);
+        const double prime = prime_of(layer);
         const auto channels = static_cast<std::size_t>(real.out_channels);
         const std::vector<double>& mean_square = statistics_.layers[index].mean_square;
         std::vector<double> factor(channels);
         for (std::size_t o = 0; o < channels; ++o) {
-            const double wanted = std::exp2(log_scale) / std::max(smallest_rms, std::sqrt(mean_square[o]));
-            factor[o] = std::min(wanted * prime, largest_factor(real, sources_, o));
+            factor[o] = std::min(scales_[index][o] * prime, largest_factor(real, sources_, o));
             layer.output_scale.push_back(factor[o] / prime);
             layer.bias.push_back(real.bias[o] * factor[o] / prime);
         }
@@ -208,13 +244,15 @@ class Quantiser {
     ThreadPool& pool_;
     plan::Plan plan_;
     std::vector<IntegerSource> sources_;
+    std::vector<std::vector<double>> scales_;  ///< [layer][channel] of z
 };
 
 }  // namespace
 
-plan::Plan quantise(const plan::RealNetwork& network, const Statistics& statistics, FeatureSamples& samples,
-                    const Design& design, const CompileOptions& options, ThreadPool& pool) {
-    return Quantiser(network, statistics, samples, design, options, pool).run();
+plan::Plan quantise(const plan::RealNetwork& network, const Statistics& statistics,
+                    const std::vector<LayerSensitivity>& sensitivity, FeatureSamples& samples, const Design& design,
+                    const CompileOptions& options, ThreadPool& pool) {
+    return Quantiser(network, statistics, sensitivity, samples, design, options, pool).run();
 }
 
 }  // namespace obscura::compiler
