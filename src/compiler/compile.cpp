@@ -24,10 +24,8 @@
 namespace obscura::compiler {
 namespace {
 
-/// Images whose layer outputs are kept for rounding.
+/// Images whose layer outputs decide scales and rounding.
 constexpr int sampled_images = 256;
-/// Images whose gradients decide scales.
-constexpr int sensitivity_images = 64;
 /// Share of the calibration images whose class fewer weight bits must not change.
 constexpr double least_agreement = 0.99;
 constexpr int least_weight_bits = 2;
@@ -138,7 +136,7 @@ plan::Plan compile(const std::vector<std::string>& onnx_paths, const io::Images&
     const Statistics statistics = measure(network, calibration, pool);
 
     const std::vector<LayerSensitivity> sensitivity =
-        measure_sensitivity(network, typical_images(calibration, statistics, sensitivity_images), pool);
+        measure_sensitivity(network, typical_images(calibration, statistics, sampled_images), pool);
 
     const auto with_bits = [&](int weight_bits) {
         CompileOptions chosen = options;

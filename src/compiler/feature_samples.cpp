@@ -13,6 +13,9 @@ namespace obscura::compiler {
 namespace {
 
 constexpr unsigned seed = 1;
+constexpr std::size_t samples_per_column = 24;
+constexpr std::size_t least_samples = 4096;
+constexpr std::size_t most_samples = 16384;
 
 plan::PackedMatrix packed(const plan::RealLayer& layer) {
     std::vector<plan::PackedMatrix::Part> parts;
@@ -30,6 +33,17 @@ std::vector<std::vector<int>> places(const plan::RealLayer& layer) {
 }
 
 }  // namespace
+
+std::size_t column_count(const plan::RealLayer& layer) {
+    std::size_t count = 0;
+    for (const plan::RealOperand& operand : layer.operands)
+        count += operand.taps.size() * static_cast<std::size_t>(operand.channels);
+    return count;
+}
+
+int usual_samples(std::size_t columns) {
+    return static_cast<int>(std::clamp(samples_per_column * columns, least_samples, most_samples));
+}
 
 FeatureSamples::FeatureSamples(const plan::RealNetwork& network, const io::Images& images, ThreadPool& pool)
     : network_(network), pool_(pool), images_(static_cast<std::size_t>(images.count)) {
@@ -71,6 +85,17 @@ void FeatureSamples::advance(int layer, const plan::RealLayer& rounded) {
     assert(exact_.size() == static_cast<std::size_t>(layer) + 1);
     exact_.push_back(apply(network_.layers[static_cast<std::size_t>(layer)], exact_));
     rounded_.push_back(apply(rounded, rounded_));
+    forget_unread(layer);
+}
+
+void FeatureSamples::advance(int layer) {
+    assert(exact_.size() == static_cast<std::size_t>(layer) + 1);
+    exact_.push_back(apply(network_.layers[static_cast<std::size_t>(layer)], exact_));
+    rounded_.push_back(exact_.back());
+    forget_unread(layer);
+}
+
+void FeatureSamples::forget_unread(int layer) {
     for (std::size_t i = 0; i <= static_cast<std::size_t>(layer); ++i)
         if (last_reader_[i] <= layer) exact_[i] = rounded_[i] = {};
 }

@@ -8,6 +8,12 @@
 
 namespace obscura::compiler {
 
+/// Numbers that one output of a layer adds up.
+std::size_t column_count(const plan::RealLayer& layer);
+
+/// Samples of so many columns that show which of them can stand in for which.
+int usual_samples(std::size_t columns);
+
 /// What layers read, for some images: exactly, and as it is when the layers before have been rounded. Goes through the
 /// network layer by layer, and keeps what layers still to come read.
 class FeatureSamples {
@@ -28,6 +34,8 @@ class FeatureSamples {
     /// Goes on to the outputs of the layer, as `rounded` gives them (of the same shape, in real units). To be called
     /// for each layer in order; none for the head.
     void advance(int layer, const plan::RealLayer& rounded);
+    /// The same for a layer that is not rounded.
+    void advance(int layer);
 
     /// What rounding has added to the layer's output (-1: the input) on average over images and pixels, [channels].
     std::vector<double> drift(int layer) const;
@@ -36,6 +44,7 @@ class FeatureSamples {
     using Tensor =
         std::vector<std::vector<float>>;  ///< [image][channels * pixels]; empty when nobody reads it any more
 
+    void forget_unread(int layer);
     Tensor apply(const plan::RealLayer& layer, const std::vector<Tensor>& tensors) const;
 
     const plan::RealNetwork& network_;

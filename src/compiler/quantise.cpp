@@ -29,13 +29,9 @@ constexpr int bits_above = 3;
 constexpr int bits_below = 5;
 /// Noise counts so many times as much as rounding of the same effect: it is what makes encrypted scores differ from
 /// plain ones.
-constexpr double noise_weight = 3;
+constexpr double noise_weight = 4;
 /// That CompileOptions::log_scale has where noise has just this weight; a bit more is a bit less of noise.
 constexpr double usual_log_scale = 22;
-/// Pixels whose neighbourhoods decide how rounding errors are compensated: so many for each weight of a row.
-constexpr std::size_t samples_per_column = 24;
-constexpr std::size_t least_samples = 4096;
-constexpr std::size_t most_samples = 16384;
 constexpr double most_head_weight = 255;
 /// For one network; an ensemble of M needs 1 / sqrt(M) of it, as the members' rounding errors are independent.
 constexpr double least_head_weight = 31;
@@ -177,8 +173,7 @@ class Quantiser {
         for (const RealOperand& operand : network_.layers[index].operands)
             for (std::size_t tap = 0; tap < operand.taps.size(); ++tap)
                 for (const double scale : source(operand).scale) scales.push_back(static_cast<float>(scale));
-        const std::size_t count = std::clamp(samples_per_column * scales.size(), least_samples, most_samples);
-        FeatureSamples::Columns columns = samples_.columns(static_cast<int>(index), static_cast<int>(count));
+        FeatureSamples::Columns columns = samples_.columns(static_cast<int>(index), usual_samples(scales.size()));
         for (std::size_t i = 0; i < columns.exact.size(); ++i) {
             columns.exact[i] *= scales[i % scales.size()];
             columns.rounded[i] *= scales[i % scales.size()];

@@ -110,9 +110,9 @@ CompensatedRounding::CompensatedRounding(std::vector<float> inputs, std::vector<
     for (std::size_t i = 0; i < inputs_.size(); ++i) missing_[i] -= inputs_[i];
     centre(inputs_, columns);
     centre(missing_, columns);
-    const auto factor = static_cast<float>(normalising_factor(inputs_));
-    for (float& value : inputs_) value *= factor;
-    for (float& value : missing_) value *= factor;
+    factor_ = normalising_factor(inputs_);
+    for (float& value : inputs_) value *= static_cast<float>(factor_);
+    for (float& value : missing_) value *= static_cast<float>(factor_);
     const std::size_t count = (columns + largest_block - 1) / largest_block;
     for (std::size_t b = 0; b < count; ++b) {
         const std::size_t first = columns * b / count;
@@ -124,10 +124,22 @@ CompensatedRounding::CompensatedRounding(std::vector<float> inputs, std::vector<
     }
 }
 
+std::vector<double> CompensatedRounding::left() const {
+    std::vector<double> result(columns_);
+    for (const Block& block : blocks_)
+        for (std::size_t i = 0; i < block.size; ++i) {
+            const double root = block.factor[i * block.size + i] / factor_;
+            result[block.first + block.order[i]] = root * root;
+        }
+    return result;
+}
+
 std::vector<double> CompensatedRounding::round(std::vector<double> weights) const {
     for (const Block& block : blocks_) {
         aim(block, weights);
-        for (std::size_t row = 0; row < weights.size(); row += columns_) round_row(block, &weights[row]);
+        pool_.parallel_for(static_cast<std::int64_t>(weights.size() / columns_), [&](std::int64_t row, int) {
+            round_row(block, &weights[static_cast<std::size_t>(row) * columns_]);
+        });
     }
     return weights;
 }
@@ -157,13 +169,14 @@ void CompensatedRounding::aim(const Block& block, std::vector<double>& weights) 
             for (std::size_t k = begin; k < end; ++k)
                 add(inputs_[s * columns_ + block.first + k], &lost[s * rows], &pull[k * rows]);
     });
-    std::vector<double> change(block.size);
-    for (std::size_t o = 0; o < rows; ++o) {
+    pool_.parallel_for(static_cast<std::int64_t>(rows), [&](std::int64_t row, int) {
+        const auto o = static_cast<std::size_t>(row);
+        std::vector<double> change(block.size);
         for (std::size_t i = 0; i < block.size; ++i)
             change[i] = pull[block.order[i] * rows + o] / static_cast<double>(samples);
         solve(block.factor, block.size, change);
         for (std::size_t i = 0; i < block.size; ++i) weights[o * columns_ + block.first + block.order[i]] += change[i];
-    }
+    });
 }
 
 void CompensatedRounding::round_row(const Block& block, double* weights) const {

@@ -24,6 +24,10 @@ class CompensatedRounding {
     /// Integers near `weights` [rows][columns].
     std::vector<double> round(std::vector<double> weights) const;
 
+    /// [columns] the variance of each that the columns decided after it cannot make up for: rounding leaves the mean
+    /// square error sum over columns of that / 12.
+    std::vector<double> left() const;
+
   private:
     struct Block {
         std::size_t first = 0;
@@ -36,6 +40,7 @@ class CompensatedRounding {
     void round_row(const Block& block, double* weights) const;
 
     std::size_t columns_ = 0;
+    double factor_ = 1;           ///< of the standardisation
     std::vector<float> inputs_;   ///< standardised
     std::vector<float> missing_;  ///< exact - inputs, on the same scale, mean 0
     ThreadPool& pool_;

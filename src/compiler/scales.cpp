@@ -7,9 +7,8 @@
 namespace obscura::compiler {
 namespace {
 
-/// Variance of what rounding changes in a weight, times the share of what that does that rounding with compensation
-/// leaves: a thirtieth, measured on trained networks of 20 and 34 layers.
-constexpr double rounding_variance = 1.0 / 12 / 30;
+/// Variance of what rounding changes in a weight.
+constexpr double rounding_variance = 1.0 / 12;
 constexpr int most_rounds = 300;
 /// In bits: a round that changes no scale by more is the last.
 constexpr double smallest_change = 0.01;
@@ -51,9 +50,10 @@ class Balance {
         return operand.source < 0 ? 0 : tensors_[static_cast<std::size_t>(operand.source)];
     }
 
-    /// What rounding costs at weight (o, c) of an operand, but for the scale of z, squared, and that of u, squared.
-    double rounding(std::size_t l, std::size_t operand, std::size_t k) const {
-        return rounding_variance * sensitivity_[l].weights[operand][k] / (terms_[l].prime * terms_[l].prime);
+    /// What rounding of the weights that read channel c adds to the variance of the sums that become z, for scales
+    /// of 1.
+    double rounding(std::size_t l, std::size_t operand, std::size_t c) const {
+        return rounding_variance * sensitivity_[l].weights[operand][c] / (terms_[l].prime * terms_[l].prime);
     }
 
     /// With y the scale of u, squared scale of z, in one channel, errors are A / y + B y^2: y^3 = A / (2 B) is best.
@@ -62,31 +62,27 @@ class Balance {
         if (network_.layers[l].finish != plan::Finish::square) return 0;
         std::vector<double>& own = outputs_[tensors_[l]];
         const std::size_t channels = own.size();
-        std::vector<double> falling(channels);
-        std::vector<double> growing(channels);
-        for (std::size_t o = 0; o < channels; ++o)
-            falling[o] = terms_[l].noise * terms_[l].noise * sensitivity_[l].values[o];
+        double variance = terms_[l].noise * terms_[l].noise;
         for (std::size_t i = 0; i < network_.layers[l].operands.size(); ++i) {
             const std::vector<double>& source = outputs_[tensor(network_.layers[l].operands[i])];
-            for (std::size_t k = 0; k < channels * source.size(); ++k) {
-                const double scale = source[k % source.size()];
-                falling[k / source.size()] += rounding(l, i, k) * scale * scale;
-            }
+            for (std::size_t c = 0; c < source.size(); ++c) variance += rounding(l, i, c) * source[c] * source[c];
         }
+        std::vector<double> growing(channels);
         for (std::size_t reader = l + 1; reader < network_.layers.size(); ++reader) {
             const plan::RealLayer& layer = network_.layers[reader];
             if (layer.finish != plan::Finish::square) continue;
-            const std::vector<double>& result = outputs_[tensors_[reader]];
-            for (std::size_t i = 0; i < layer.operands.size(); ++i) {
-                if (tensor(layer.operands[i]) != tensors_[l]) continue;
-                for (std::size_t k = 0; k < result.size() * channels; ++k)
-                    growing[k % channels] += rounding(reader, i, k) / result[k / channels];
-            }
+            double shown = 0;
+            for (std::size_t o = 0; o < sensitivity_[reader].values.size(); ++o)
+                shown += sensitivity_[reader].values[o] / outputs_[tensors_[reader]][o];
+            for (std::size_t i = 0; i < layer.operands.size(); ++i)
+                for (std::size_t c = 0; c < channels && tensor(layer.operands[i]) == tensors_[l]; ++c)
+                    growing[c] += shown * rounding(reader, i, c);
         }
         double change = 0;
         for (std::size_t o = 0; o < channels; ++o) {
             const double least = terms_[l].smallest[o], most = terms_[l].largest[o];
-            const double best = std::cbrt(falling[o] / std::max(2 * growing[o], 1e-300));
+            const double falling = variance * sensitivity_[l].values[o];
+            const double best = std::cbrt(falling / std::max(2 * growing[o], 1e-300));
             const double scale = std::clamp(best, least * least, most * most);
             change = std::max(change, 0.5 * std::abs(std::log2(scale / own[o])));
             own[o] = scale;

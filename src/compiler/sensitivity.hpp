@@ -8,17 +8,18 @@
 
 namespace obscura::compiler {
 
-/// What small errors in a layer do to the class scores: squared errors of the scores, summed over the classes, on
-/// average over images, for each unit of variance.
+/// What small errors in a square layer do.
 struct LayerSensitivity {
-    std::vector<double> values;                ///< [out_channels] independent errors of all pixels of z
-    std::vector<std::vector<double>> weights;  ///< [operand][out_channels * channels] independent errors of the weights
-                                               ///< of all taps; what they change on average is not counted, as biases
-                                               ///< can take it back
+    /// [out_channels] by independent errors of variance 1 in all pixels of z: squared errors of the class scores,
+    /// summed over the classes, on average over images; to first order.
+    std::vector<double> values;
+    /// [operand][channels] by errors of variance 1 in the weights of all taps that read a channel: variance of the
+    /// error of z, where the other weights make up for as much as they can (CompensatedRounding::left).
+    std::vector<std::vector<double>> weights;
 };
 
-/// To first order, by back-propagation of one random mixture of the scores for each image. Deterministic. The head's
-/// values are left out. [layer]; empty for Finish::none.
+/// [layer], empty but for Finish::square. Gradients are of one random mixture of the scores for each of the first
+/// images. Deterministic.
 std::vector<LayerSensitivity> measure_sensitivity(const plan::RealNetwork& network, const io::Images& images,
                                                   ThreadPool& pool);
 

@@ -44,6 +44,27 @@ double product_error(const std::vector<float>& samples, const std::vector<double
     return squares / count - sum * sum / (count * count);
 }
 
+/// What it says that rounding leaves is what rounding leaves: over many rows, each column's last step is uniform.
+TEST(CompensatedRounding, KnowsWhatItLeaves) {
+    const std::vector<float> samples = correlated_samples(1);
+    ThreadPool pool(2);
+    const CompensatedRounding rounding(samples, samples, columns, pool);
+    double variance = 0;
+    for (const double left : rounding.left()) variance += left / 12;
+    std::mt19937 random(5);
+    std::uniform_real_distribution<double> uniform(-20, 20);
+    constexpr int rows = 400;
+    double found = 0;
+    for (int row = 0; row < rows; ++row) {
+        std::vector<double> exact(columns);
+        for (double& weight : exact) weight = uniform(random);
+        found += product_error(samples, exact, rounding.round(exact)) / rows;
+    }
+    // found lacks the damping, which counts in what is said
+    EXPECT_LT(found, 1.05 * variance);
+    EXPECT_GT(found, 0.6 * variance);
+}
+
 TEST(CompensatedRounding, ChangesProductsLessThanPlainRounding) {
     const std::vector<float> samples = correlated_samples(1);
     ThreadPool pool(2);

@@ -40,7 +40,7 @@ struct Problem {
             if (l.finish == Finish::none) continue;
             for (const auto& operand : l.operands) {
                 auto& weights = s.weights.emplace_back();
-                for (int k = 0; k < l.out_channels * operand.channels; ++k) weights.push_back(spread(random));
+                for (int c = 0; c < operand.channels; ++c) weights.push_back(spread(random));
             }
             if (l.finish != Finish::square) continue;
             s.values = {spread(random), spread(random)};
@@ -50,22 +50,22 @@ struct Problem {
 
     std::vector<std::vector<double>> solve() const { return balanced_scales(network, sensitivity, terms, input); }
 
-    /// What is to be least: noise over the scale, and a thirtieth of the variance of rounding in units of a weight.
+    /// What is to be least: the variance of noise, and of rounding in units of a weight, by what errors of z do.
     double cost(const std::vector<std::vector<double>>& scales) const {
         double sum = 0;
         for (std::size_t l = 0; l < network.layers.size(); ++l) {
             if (network.layers[l].finish != plan::Finish::square) continue;
             for (std::size_t o = 0; o < 2; ++o) {
-                sum += sensitivity[l].values[o] * std::pow(terms[l].noise / scales[l][o], 2);
+                double variance = terms[l].noise * terms[l].noise;
                 for (std::size_t i = 0; i < network.layers[l].operands.size(); ++i)
                     for (std::size_t c = 0; c < 2; ++c) {
                         int source = network.layers[l].operands[i].source;
                         if (source == 3) source = 2;
                         const double read =
                             source < 0 ? input[c] : std::pow(scales[static_cast<std::size_t>(source)][c], 2);
-                        const double unit = read / (scales[l][o] * prime);
-                        sum += sensitivity[l].weights[i][o * 2 + c] * unit * unit / 12 / 30;
+                        variance += sensitivity[l].weights[i][c] * std::pow(read / prime, 2) / 12;
                     }
+                sum += sensitivity[l].values[o] * variance / std::pow(scales[l][o], 2);
             }
         }
         return sum;
@@ -125,7 +125,7 @@ TEST(BalancedScales, StayWithinTheirBounds) {
     Problem problem;
     problem.terms[0].smallest = {1e9, 1e9};
     problem.terms[1].largest = {1e3, 1e3};
-    problem.sensitivity[2] = {{0, 0}, {{0, 0, 0, 0}, {0, 0, 0, 0}}};
+    problem.sensitivity[2] = {{0, 0}, {{0, 0}, {0, 0}}};
     const auto scales = problem.solve();
     for (const double scale : scales[0]) EXPECT_GE(scale, 1e9);
     for (const double scale : scales[1]) EXPECT_DOUBLE_EQ(scale, 1e3);

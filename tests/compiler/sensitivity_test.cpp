@@ -4,6 +4,7 @@
 
 #include <cmath>
 #include <functional>
+#include <mutex>
 
 #include "compiler/calibration.hpp"
 #include "compiler/onnx_fixture.hpp"
@@ -26,8 +27,8 @@ class SensitivityOfToy : public ::testing::Test {
         normalise_input(network, images);
         // Every image brings another mixture of the scores: the average over many of the same is over mixtures.
         io::Images many = images;
-        for (int i = 1; i < 300; ++i) many.pixels.insert(many.pixels.end(), images.pixels.begin(), images.pixels.end());
-        many.count = 300 * images.count;
+        for (int i = 1; i < 64; ++i) many.pixels.insert(many.pixels.end(), images.pixels.begin(), images.pixels.end());
+        many.count = 64 * images.count;
         sensitivity = measure_sensitivity(network, many, pool);
     }
 
@@ -58,34 +59,33 @@ TEST_F(SensitivityOfToy, OfValuesIsWhatTheirErrorsDo) {
                     if (at == static_cast<int>(observed)) z[o * pixels + p] += static_cast<float>(change);
                 });
             });
-        EXPECT_NEAR(sensitivity[observed].values[o], sum, 0.15 * sum) << "channel " << o;
+        // The mean square of 64 mixtures of three scores is within a seventh of its own, usually.
+        EXPECT_NEAR(sensitivity[observed].values[o], sum, 0.35 * sum) << "channel " << o;
     }
 }
 
-/// An error of a weight is that times what the weight reads, less its mean, which a bias takes back.
-TEST_F(SensitivityOfToy, OfWeightsIsWhatTheirErrorsDoBesideTheBias) {
-    const plan::RealLayer& layer = network.layers[observed];
-    const plan::RealOperand& operand = layer.operands.front();
+/// What rounding one weight by itself would do is an upper bound: other weights make up for a part of it.
+TEST_F(SensitivityOfToy, OfWeightsIsAtMostTheVarianceOfWhatTheyRead) {
+    const plan::RealOperand& operand = network.layers[observed].operands.front();
     ASSERT_EQ(operand.source, 0);
     const auto channels = static_cast<std::size_t>(operand.channels);
-    std::vector<double> mean(channels);
-    const Statistics statistics = measure(network, images, pool);
-    ASSERT_EQ(statistics.images, images.count);
-    for (std::size_t c = 0; c < channels; ++c) mean[c] = statistics.layers[0].mean_square[c];
-    for (std::size_t o = 0; o < static_cast<std::size_t>(layer.out_channels); o += 2)
-        for (std::size_t c = 0; c < channels; c += 2) {
-            double sum = 0;
-            for (std::size_t tap = 0; tap < operand.taps.size(); ++tap)
-                sum += effect([&](double change) {
-                    plan::RealNetwork changed = network;
-                    changed.layers[observed].operands.front().weights[(o * operand.taps.size() + tap) * channels + c] +=
-                        change;
-                    changed.layers[observed].bias[o] -= change * mean[c];
-                    return plan::PlainNetwork(changed).scores(images, pool);
-                });
-            EXPECT_NEAR(sensitivity[observed].weights.front()[o * channels + c], sum, 0.25 * sum)
-                << "from channel " << c << " to " << o;
+    std::vector<double> sum(channels), squares(channels);
+    std::mutex mutex;
+    plan::PlainNetwork(network).scores(images, pool, [&](int, int, int layer, std::span<float> z) {
+        if (layer != 0) return;
+        const std::lock_guard lock(mutex);
+        for (std::size_t k = 0; k < z.size(); ++k) {
+            const double u = static_cast<double>(z[k]) * z[k];
+            sum[k / 64] += u / (64 * images.count);
+            squares[k / 64] += u * u / (64 * images.count);
         }
+    });
+    ASSERT_EQ(sensitivity[observed].weights.front().size(), channels);
+    for (std::size_t c = 0; c < channels; ++c) {
+        const double variance = static_cast<double>(operand.taps.size()) * (squares[c] - sum[c] * sum[c]);
+        EXPECT_LT(sensitivity[observed].weights.front()[c], 1.02 * variance) << "channel " << c;
+        EXPECT_GT(sensitivity[observed].weights.front()[c], 0.003 * variance) << "channel " << c;
+    }
 }
 
 TEST_F(SensitivityOfToy, IsTheSameAgainAndForEveryLayer) {
@@ -94,8 +94,7 @@ TEST_F(SensitivityOfToy, IsTheSameAgainAndForEveryLayer) {
     for (std::size_t l = 0; l < network.layers.size(); ++l) {
         const bool square = network.layers[l].finish == plan::Finish::square;
         EXPECT_EQ(again[l].values.empty(), !square);
-        EXPECT_EQ(again[l].weights.size(),
-                  network.layers[l].finish == plan::Finish::none ? 0U : network.layers[l].operands.size());
+        EXPECT_EQ(again[l].weights.size(), square ? network.layers[l].operands.size() : 0U);
     }
 }
 
