@@ -29,7 +29,7 @@ constexpr int bits_above = 3;
 constexpr int bits_below = 5;
 /// Noise counts so many times as much as rounding of the same effect: it is what makes encrypted scores differ from
 /// plain ones.
-constexpr double noise_weight = 4;
+constexpr double noise_weight = 6;
 /// That CompileOptions::log_scale has where noise has just this weight; a bit more is a bit less of noise.
 constexpr double usual_log_scale = 22;
 constexpr double most_head_weight = 255;
