@@ -152,7 +152,8 @@ void add_compile(CLI::App& app) {
         ->type_name("R");
     command
         ->add_option("--log-scale", options->compile.log_scale,
-                     "log2 of the values' scale; weights get the other bits of 30")
+                     "log2 of the values' usual scale, weights get the other bits of 30: more is less noise of "
+                     "encryption, and coarser weights")
         ->check(CLI::Range(10.0, 29.0))
         ->capture_default_str()
         ->type_name("BITS");

@@ -19,7 +19,8 @@ struct CompileOptions {
     int run_length = 0;  ///< pixels a tile (plan/layout.hpp), instead of a choice
     std::uint64_t memory_bytes = 5'000'000'000;  ///< of the server process
     tensor::MachineRates rates;                  ///< of the server, for the choice
-    double log_scale = 22;  ///< log2 of the usual rms of the integers z; weights get the bits of a prime beside it
+    double log_scale = 22;  ///< log2 of the usual rms of the integers z; weights get the bits of a prime beside it. From
+                            ///< there, scales are balanced (scales.hpp): more is less noise and coarser weights
     int weight_bits = 0;    ///< integer weights are usually in units of 2^-weight_bits of the output's rms, times the
                             ///< mean of the input: primes have log_scale + weight_bits bits. 0: primes of 30 bits; or
                             ///< fewest_weight_bits
