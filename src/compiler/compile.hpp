@@ -19,11 +19,12 @@ struct CompileOptions {
     int run_length = 0;  ///< pixels a tile (plan/layout.hpp), instead of a choice
     std::uint64_t memory_bytes = 5'000'000'000;  ///< of the server process
     tensor::MachineRates rates;                  ///< of the server, for the choice
-    double log_scale = 22;  ///< log2 of the usual rms of the integers z; weights get the bits of a prime beside it. From
-                            ///< there, scales are balanced (scales.hpp): more is less noise and coarser weights
-    int weight_bits = 0;    ///< integer weights are usually in units of 2^-weight_bits of the output's rms, times the
-                            ///< mean of the input: primes have log_scale + weight_bits bits. 0: primes of 30 bits; or
-                            ///< fewest_weight_bits
+    /// log2 of the usual rms of the integers z, and of the bits of a prime that weights do not get. Scales are balanced
+    /// from there (scales.hpp): more is less noise and coarser weights.
+    double log_scale = 22;
+    int weight_bits = 0;  ///< integer weights are usually in units of 2^-weight_bits of the output's rms, times the
+                          ///< mean of the input: primes have log_scale + weight_bits bits. 0: primes of 30 bits; or
+                          ///< fewest_weight_bits
     double last_log_scale = 20.5;     ///< the same before the head, whose sum over pixels has to fit two primes: for 64
                                       ///< pixels, a quarter of a bit less for every doubling
     int log_degree = 0;               ///< log2 of the ring degree; 0: the smallest that is 128-bit secure

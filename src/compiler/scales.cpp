@@ -1,7 +1,6 @@
 #include "compiler/scales.hpp"
 
 #include <algorithm>
-#include <cassert>
 #include <cmath>
 
 namespace obscura::compiler {
@@ -93,9 +92,8 @@ class Balance {
     const plan::RealNetwork& network_;
     const std::vector<LayerSensitivity>& sensitivity_;
     const std::vector<ScaleTerms>& terms_;
-    std::vector<std::size_t> tensors_;  ///< [layer] index of its output's scales
-    std::vector<std::vector<double>>
-        outputs_;  ///< [tensor][channel] scale of u: squares, or the input; first the input's
+    std::vector<std::size_t> tensors_;          ///< [layer] index of its output's scales
+    std::vector<std::vector<double>> outputs_;  ///< [tensor][channel] scales of u; first the input's
 };
 
 }  // namespace
