@@ -68,8 +68,7 @@ struct Evaluation {
     double log_peaks = 0;
 };
 
-/// Every derivative against the quotient of differences over one grey level to both sides. Where such a step moves the
-/// largest value of a layer to another pixel, the quotient lies between two derivatives, so single ones may differ.
+/// Derivatives against the quotients of differences over one grey level to both sides.
 TEST(PeakGradient, IsThatOfTheNetwork) {
     plan::RealNetwork network = plan::real_network(toy());
     const PeakGradient gradient(network);
@@ -80,6 +79,7 @@ TEST(PeakGradient, IsThatOfTheNetwork) {
         ASSERT_EQ(found.size(), one.pixels.size());
 
         double product = 0, of_found = 0, of_quotients = 0;
+        std::size_t smooth = 0;
         for (std::size_t i = 0; i < found.size(); ++i) {
             const std::size_t c = i / 64, p = i % 64;
             const auto at = [&](int grey_levels) {
@@ -88,11 +88,16 @@ TEST(PeakGradient, IsThatOfTheNetwork) {
                 return Evaluation(network, moved).log_peaks;
             };
             if (one.pixels[p * 2 + c] < 1 || one.pixels[p * 2 + c] > 254) continue;
-            const double quotient = (at(1) - at(-1)) / (2 * network.input.factor[c]);
+            const double up = at(1) - here.log_peaks, down = here.log_peaks - at(-1);
+            // Within a grey level the largest value of a layer may become another pixel's, or a score change much.
+            if (std::abs(up - down) > 0.01 * (std::abs(up) + std::abs(down))) continue;
+            ++smooth;
+            const double quotient = (up + down) / (2 * network.input.factor[c]);
             product += quotient * found[i];
             of_found += static_cast<double>(found[i]) * found[i];
             of_quotients += quotient * quotient;
         }
+        EXPECT_GT(smooth, found.size() / 2) << image;
         EXPECT_NEAR(product / of_quotients, 1, 0.01) << image;
         EXPECT_GT(product / std::sqrt(of_found * of_quotients), 0.999) << image;
     }
