@@ -10,7 +10,7 @@ namespace {
 
 constexpr double prime = 1 << 30;
 
-plan::RealLayer layer(plan::Finish finish, int channels, std::vector<std::pair<int, int>> sources) {
+plan::RealLayer layer(plan::Finish finish, int channels, const std::vector<std::pair<int, int>>& sources) {
     plan::RealLayer result;
     result.finish = finish;
     result.out_channels = channels;
