@@ -15,7 +15,8 @@ namespace {
 constexpr int noise_images = 64;
 constexpr std::uint64_t noise_seed = 1;
 
-/// Largest |value| and sum of squares of each layer, one accumulator a worker.
+/// Largest |value| and sum of squares of each layer. One accumulator an image: by worker, sums would depend on which
+/// worker had which image, and so would the plan.
 struct Extremes {
     explicit Extremes(std::size_t layers) : peak(layers), squares(layers), count(layers) {}
     std::vector<double> peak;
@@ -34,10 +35,10 @@ struct Extremes {
 void record_peaks(plan::Plan& plan, const io::Images& images, ThreadPool& pool) {
     const std::size_t layers = plan.layers.size();
     const plan::PlainNetwork network(plan::real_network(plan));
-    std::vector<Extremes> extremes(static_cast<std::size_t>(pool.size()), Extremes(layers));
-    const auto hook = [&](int, int worker, int layer, std::span<float> z) {
+    std::vector<Extremes> extremes(static_cast<std::size_t>(images.count), Extremes(layers));
+    const auto hook = [&](int image, int, int layer, std::span<float> z) {
         for (const float value : z)
-            extremes[static_cast<std::size_t>(worker)].add(static_cast<std::size_t>(layer), value);
+            extremes[static_cast<std::size_t>(image)].add(static_cast<std::size_t>(layer), value);
     };
     const plan::Layer& head = plan.layers.back();
     run_tiles(plan, network, images, pool, hook, [&](std::span<const float> scores) {
@@ -52,10 +53,10 @@ void record_peaks(plan::Plan& plan, const io::Images& images, ThreadPool& pool) 
         double squares = 0;
         double count = 0;
         layer.peak = 0;
-        for (const Extremes& worker : extremes) {
-            layer.peak = std::max(layer.peak, worker.peak[i]);
-            squares += worker.squares[i];
-            count += worker.count[i];
+        for (const Extremes& image : extremes) {
+            layer.peak = std::max(layer.peak, image.peak[i]);
+            squares += image.squares[i];
+            count += image.count[i];
         }
         layer.rms = count > 0 ? std::sqrt(squares / count) : 0;
         plan.calibration_headroom_bits = std::min(plan.calibration_headroom_bits, headroom_bits(plan, layer));
@@ -74,14 +75,14 @@ void predict_noise(plan::Plan& plan, const io::Images& images, ThreadPool& pool)
     const std::vector<float> scores = network.scores(sample, pool, [&](int image, int, int layer, std::span<float> z) {
         clean[at(image, layer)].assign(z.begin(), z.end());
     });
-    std::vector<Extremes> errors(static_cast<std::size_t>(pool.size()), Extremes(layers));
+    std::vector<Extremes> errors(count, Extremes(layers));
     const plan::LayerHook noise = plan::noise_hook(plan, noise_seed);
     const std::vector<float> noisy =
         network.scores(sample, pool, [&](int image, int worker, int layer, std::span<float> z) {
             noise(image, worker, layer, z);
             const std::vector<float>& exact = clean[at(image, layer)];
             for (std::size_t i = 0; i < z.size(); ++i)
-                errors[static_cast<std::size_t>(worker)].add(static_cast<std::size_t>(layer), z[i] - exact[i]);
+                errors[static_cast<std::size_t>(image)].add(static_cast<std::size_t>(layer), z[i] - exact[i]);
         });
     Extremes score(1);
     for (std::size_t i = 0; i < scores.size(); ++i) score.add(0, noisy[i] - scores[i]);
@@ -90,9 +91,9 @@ void predict_noise(plan::Plan& plan, const io::Images& images, ThreadPool& pool)
     for (std::size_t i = 0; i < layers; ++i) {
         double squares = 0;
         double total = 0;
-        for (const Extremes& worker : errors) {
-            squares += worker.squares[i];
-            total += worker.count[i];
+        for (const Extremes& image : errors) {
+            squares += image.squares[i];
+            total += image.count[i];
         }
         if (total > 0) plan.layers[i].predicted_error = std::sqrt(squares / total);
     }

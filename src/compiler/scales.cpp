@@ -82,7 +82,8 @@ class Balance {
             const double least = terms_[l].smallest[o], most = terms_[l].largest[o];
             const double falling = variance * sensitivity_[l].values[o];
             const double best = std::cbrt(falling / std::max(2 * growing[o], 1e-300));
-            const double scale = std::clamp(best, least * least, most * most);
+            // Effects beyond counting, of a network that is not stable, say nothing.
+            const double scale = std::isnan(best) ? own[o] : std::clamp(best, least * least, most * most);
             change = std::max(change, 0.5 * std::abs(std::log2(scale / own[o])));
             own[o] = scale;
         }

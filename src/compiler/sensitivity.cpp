@@ -1,5 +1,6 @@
 #include "compiler/sensitivity.hpp"
 
+#include <algorithm>
 #include <random>
 
 #include "compiler/back_propagation.hpp"
@@ -14,6 +15,8 @@ namespace {
 constexpr unsigned seed = 1;
 /// Images whose gradients are looked at.
 constexpr int gradient_images = 64;
+/// Of those, whose values are kept at a time.
+constexpr int images_at_once = 16;
 
 /// Replaces the gradient by the head's values by that of a mixture with random signs: the mean square of such mixtures
 /// of errors is the sum of their squares.
@@ -24,19 +27,22 @@ void mix_scores(std::size_t pixels, std::mt19937& random, std::span<float> gradi
     }
 }
 
-void measure_values(const plan::RealNetwork& network, const io::Images& images, ThreadPool& pool,
-                    std::vector<LayerSensitivity>& result) {
+/// Squared gradients of each image by each layer's channels, summed over the pixels: [image][layer][channel]. `first`:
+/// number of the first of these images.
+std::vector<std::vector<std::vector<double>>> squared_gradients(const plan::RealNetwork& network,
+                                                                const plan::PlainNetwork& plain,
+                                                                const io::Images& images, int first, ThreadPool& pool) {
     const auto count = static_cast<std::size_t>(images.count);
     const std::size_t layers = network.layers.size();
     std::vector<std::vector<std::vector<float>>> values(count, std::vector<std::vector<float>>(layers));
-    plan::PlainNetwork(network).scores(images, pool, [&](int image, int, int layer, std::span<float> z) {
+    plain.scores(images, pool, [&](int image, int, int layer, std::span<float> z) {
         values[static_cast<std::size_t>(image)][static_cast<std::size_t>(layer)].assign(z.begin(), z.end());
     });
     std::vector<std::vector<std::vector<double>>> squares(count, std::vector<std::vector<double>>(layers));
     const BackPropagation propagation(network);
     pool.parallel_for(images.count, [&](std::int64_t index, int) {
         const auto image = static_cast<std::size_t>(index);
-        std::mt19937 random(seed + static_cast<unsigned>(image));
+        std::mt19937 random(seed + static_cast<unsigned>(first) + static_cast<unsigned>(image));
         propagation.run(values[image], [&](std::size_t l, std::span<float> gradient) {
             const auto channels = static_cast<std::size_t>(network.layers[l].out_channels);
             const std::size_t pixels = gradient.size() / channels;
@@ -46,12 +52,21 @@ void measure_values(const plan::RealNetwork& network, const io::Images& images, 
                 squares[image][l][k / pixels] += static_cast<double>(gradient[k]) * gradient[k];
         });
     });
-    for (std::size_t l = 0; l < layers; ++l) {
-        if (network.layers[l].finish != plan::Finish::square) continue;
-        result[l].values.resize(static_cast<std::size_t>(network.layers[l].out_channels));
-        for (const auto& image : squares)
-            for (std::size_t o = 0; o < result[l].values.size(); ++o)
-                result[l].values[o] += image[l][o] / static_cast<double>(count);
+    return squares;
+}
+
+void measure_values(const plan::RealNetwork& network, const io::Images& images, ThreadPool& pool,
+                    std::vector<LayerSensitivity>& result) {
+    const plan::PlainNetwork plain(network);
+    for (std::size_t l = 0; l < network.layers.size(); ++l)
+        if (network.layers[l].finish == plan::Finish::square)
+            result[l].values.resize(static_cast<std::size_t>(network.layers[l].out_channels));
+    const int count = std::min(images.count, gradient_images);
+    for (int first = 0; first < count; first += images_at_once) {
+        const io::Images some = io::slice(images, first, std::min(images_at_once, count - first));
+        for (const auto& image : squared_gradients(network, plain, some, first, pool))
+            for (std::size_t l = 0; l < result.size(); ++l)
+                for (std::size_t o = 0; o < result[l].values.size(); ++o) result[l].values[o] += image[l][o] / count;
     }
 }
 
@@ -81,7 +96,7 @@ void measure_weights(const plan::RealNetwork& network, const io::Images& images,
 std::vector<LayerSensitivity> measure_sensitivity(const plan::RealNetwork& network, const io::Images& images,
                                                   ThreadPool& pool) {
     std::vector<LayerSensitivity> result(network.layers.size());
-    measure_values(network, first_images(images, gradient_images), pool, result);
+    measure_values(network, images, pool, result);
     measure_weights(network, images, pool, result);
     return result;
 }

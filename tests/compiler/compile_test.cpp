@@ -47,6 +47,18 @@ TEST(Compile, IntegersFollowTheNetwork) {
     }
 }
 
+/// Keys are made for a plan's digest: compiling again must not make them useless. Sums of what calibration sees used to
+/// depend on which thread had which image.
+TEST(Compile, GivesTheSamePlanWithAnyNumberOfThreads) {
+    CompileOptions options = toy_options();
+    options.threads = 1;
+    const std::string digest = toy_plan("tiny-resnet", 2, options).digest();
+    for (const int threads : {2, 3, 5}) {
+        options.threads = threads;
+        EXPECT_EQ(toy_plan("tiny-resnet", 2, options).digest(), digest) << threads << " threads";
+    }
+}
+
 TEST(Compile, LevelsScalesAndKeysFit) {
     CompileOptions options = toy_options();
     options.merge_tiles = false;

@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cmath>
 #include <random>
 
@@ -130,6 +131,9 @@ TEST(BalancedScales, StayWithinTheirBounds) {
     for (const double scale : scales[0]) EXPECT_GE(scale, 1e9);
     for (const double scale : scales[1]) EXPECT_DOUBLE_EQ(scale, 1e3);
     for (const double scale : scales[2]) EXPECT_DOUBLE_EQ(scale, 1) << "without any effect: the smallest";
+    for (auto& layer : problem.sensitivity) std::fill(layer.values.begin(), layer.values.end(), HUGE_VAL);
+    for (const auto& layer : problem.solve())
+        for (const double scale : layer) EXPECT_TRUE(std::isfinite(scale)) << "effects beyond counting";
 }
 
 }  // namespace
