@@ -73,9 +73,10 @@ class Balance {
             double shown = 0;
             for (std::size_t o = 0; o < sensitivity_[reader].values.size(); ++o)
                 shown += sensitivity_[reader].values[o] / outputs_[tensors_[reader]][o];
-            for (std::size_t i = 0; i < layer.operands.size(); ++i)
-                for (std::size_t c = 0; c < channels && tensor(layer.operands[i]) == tensors_[l]; ++c)
-                    growing[c] += shown * rounding(reader, i, c);
+            for (std::size_t i = 0; i < layer.operands.size(); ++i) {
+                if (tensor(layer.operands[i]) != tensors_[l]) continue;
+                for (std::size_t c = 0; c < channels; ++c) growing[c] += shown * rounding(reader, i, c);
+            }
         }
         double change = 0;
         for (std::size_t o = 0; o < channels; ++o) {
