@@ -21,7 +21,7 @@ HELP = {
     "distill": "weight of the teacher's answer", "validation": "training images held out for choices", "cutout": "side of the grey square in each training image, pixels, 0 for none", "crop": "side of the crops that the first --crop-epochs see, pixels: cheaper than whole images", "crop_epochs": "epochs on crops, of those with batch statistics",
     "side": "pixels of an image's side", "threads": "CPU threads, 0 for all",
     "clusters": "values that the convolutions' weights share, 0 for no clustering; start from a trained network", "cluster_per": "who shares them: model, layer or slice",
-    "compiled": "train through compiled kernels, twice as fast on a CPU; needs a C++ compiler", "ema": "decay of the weight average", "gradient_clip": "largest norm of the gradient", "learning_rate": "peak learning rate",
+    "compiled": "train through compiled kernels, some three times as fast on a CPU; needs a C++ compiler", "ema": "decay of the weight average", "gradient_clip": "largest norm of the gradient", "learning_rate": "peak learning rate",
 }
 
 REPAIR_HELP = {

@@ -7,14 +7,16 @@ from ..errors import UserError
 
 # no -ffinite-math-only: an image that overflows must show as inf or nan
 FLAGS = ["-O3", "-march=native", "-std=c++20", "-fno-math-errno", "-fno-trapping-math", "-fno-signed-zeros", "-fassociative-math", "-fopenmp"]
+FOLDER = Path(__file__).parent / "kernels"
 
 
 @cache
 def kernels():
-    """The module of kernels.cpp."""
+    """The module of kernels/module.cpp."""
     from torch.utils import cpp_extension  # slow to import, and complains where there is no CUDA
+    sources = [str(FOLDER / name) for name in ("module.cpp", "convolution.cpp", "combination.cpp")]
     try:
-        return cpp_extension.load("obscura_train_kernels", [str(Path(__file__).with_name("kernels.cpp"))], extra_cflags=FLAGS, extra_ldflags=["-fopenmp"])
+        return cpp_extension.load("obscura_train_kernels", sources, extra_cflags=FLAGS, extra_ldflags=["-fopenmp"])
     except (OSError, RuntimeError, ImportError) as error:
         reason = str(error).strip().splitlines()[0]
         raise UserError(f"--compiled needs a C++20 compiler (g++ 11 or newer) and ninja to build its kernels ({reason}); "

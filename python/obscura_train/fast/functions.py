@@ -1,67 +1,95 @@
-"""Autograd over the compiled kernels: an activation or normalisation by its batch's moments, and the padding."""
+"""Autograd over the compiled kernels.
+
+A layer's values are kept as its convolution gave them.  The activation belongs to whoever reads them: a *wave* is values z
+with the coefficients of y = (a z + b) z + c per channel, which the reading kernel computes in passing.
+"""
+
+from dataclasses import dataclass, replace
 
 import torch
 
 from .build import kernels
 
 
-class CyclicPad(torch.autograd.Function):
-    """padding.cyclic_pad for channels-last tensors."""
+@dataclass(frozen=True)
+class Wave:
+    """z [N, C, H, W] in channels-last order, coefficients [3, C] (a, b, c), bounds [4, C] that z is cut to."""
 
-    @staticmethod
-    def forward(context, x, wrap):
-        context.wrap = wrap % x.shape[2]
-        return kernels().cyclic_pad(x, context.wrap)
+    z: torch.Tensor
+    coefficients: torch.Tensor
+    bounds: torch.Tensor
 
-    @staticmethod
-    def backward(context, gradient):
-        return kernels().cyclic_pad_gradient(gradient.contiguous(memory_format=torch.channels_last), context.wrap), None
+    def with_values(self, z: torch.Tensor) -> "Wave":
+        return replace(self, z=z.contiguous(memory_format=torch.channels_last))
+
+    def values(self) -> torch.Tensor:
+        """y, by PyTorch."""
+        a, b, c, low, high = (row.view(1, -1, 1, 1) for row in (*self.coefficients, *self.bounds[:2]))
+        z = torch.minimum(torch.maximum(self.z, low), high)
+        return (a * z + b) * z + c
 
 
-class Polynomial(torch.autograd.Function):
-    """(z, coefficients, bounds, skip, *parameters) -> (y, peak [N], moments [3, C]).
+def make_bounds(shift: torch.Tensor, rms: torch.Tensor, clamp: float) -> torch.Tensor:
+    """[4, C]: where z is cut, so that |z + shift| <= clamp * rms; and shift and rms, by which peaks are measured."""
+    return torch.stack([-shift - clamp * rms, -shift + clamp * rms, shift, rms])
 
-    y = (a z + b) z + c (+ skip) with (a, b, c) = coefficients(moments, *parameters), each [C], and moments the batch's
-    means of z, z^2 and z^4, or None where bounds.running is set.  z is cut to bounds.low and bounds.high first.
-    The gradient of an image's peak, max |z + shift| / rms, goes to its largest value.
+
+def no_bounds(channels: int) -> torch.Tensor:
+    return make_bounds(torch.zeros(channels), torch.ones(channels), torch.inf)
+
+
+class _Layer(torch.autograd.Function):
+    """What both functions below share: they give (values, peak [N], moments [3, C]).
+
+    Moments are the batch's means of z, z^2 and z^4, cut to the bounds; an image's peak is its max |z + shift| / rms, whose
+    gradient goes to its largest value.
     """
 
     @staticmethod
-    def forward(context, z, coefficients, bounds, skip, *parameters):
-        sums, largest = kernels().moments(z, bounds.low, bounds.high, bounds.shift)
-        peak = torch.nan_to_num(largest / bounds.rms, nan=torch.inf).amax(1)
-        count = z.numel() // z.shape[1]
-        with torch.enable_grad():  # a graph of its own, over numbers per channel only
-            moments = None if bounds.running else (sums.sum(0, dtype=torch.float64) / count).float().requires_grad_(True)
-            leaves = [parameter.detach().requires_grad_(True) for parameter in parameters]
-            context.results = [value.contiguous() for value in coefficients(moments, *leaves)]
-        a, b, c = (value.detach() for value in context.results)
-        context.save_for_backward(z, a, b)
-        context.inputs, context.bounds, context.count, context.has_skip = ([] if moments is None else [moments]) + leaves, bounds, count, skip is not None
-        reported = torch.zeros(3, z.shape[1]) if moments is None else moments.detach()
-        context.mark_non_differentiable(reported)
-        return kernels().polynomial(z, bounds.low, bounds.high, a, b, c, skip), peak, reported
+    def gradients(values, d_values, d_peak, d_moments):
+        d_values = torch.zeros_like(values) if d_values is None else d_values.contiguous(memory_format=torch.channels_last)
+        d_peak = torch.zeros(len(values)) if d_peak is None else d_peak.contiguous()
+        d_moments = torch.zeros(3, values.shape[1]) if d_moments is None else d_moments * (values.shape[1] / values.numel())
+        return d_values, d_moments, d_peak
+
+
+class _Convolution(_Layer):
+    @staticmethod
+    def forward(context, z, coefficients, bounds, weight, out_bounds, wrap, stride):
+        context.set_materialize_grads(False)
+        results = kernels().convolve(z, coefficients, bounds, weight, out_bounds, wrap, stride)
+        context.save_for_backward(z, coefficients, bounds, weight, results[0], out_bounds)
+        context.geometry = wrap, stride
+        return results
 
     @staticmethod
-    def backward(context, dy, d_peak, _):
-        z, a, b = context.saved_tensors
-        bounds, dy = context.bounds, dy.contiguous(memory_format=torch.channels_last)
-        sums = kernels().coefficient_gradient(dy, z, bounds.low, bounds.high).sum(0, dtype=torch.float64).float()
-        pairs = [(result, gradient) for result, gradient in zip(context.results, sums) if result.requires_grad]
-        gradients = torch.autograd.grad([r for r, _ in pairs], context.inputs, [g for _, g in pairs], allow_unused=True)
-        d_moments = torch.zeros_like(sums)
-        if not bounds.running:
-            d_moments, gradients = gradients[0] / context.count, gradients[1:]
-        d_peak = torch.zeros(len(z)) if d_peak is None else d_peak.contiguous()
-        dz = kernels().input_gradient(dy, z, bounds.low, bounds.high, a, b, *d_moments, bounds.shift, bounds.rms, d_peak)
-        return dz, None, None, dy if context.has_skip else None, *gradients
+    def backward(context, *gradients):
+        *inputs, out, out_bounds = context.saved_tensors
+        wants_input = context.needs_input_grad[0] or context.needs_input_grad[1]
+        dz, d_coefficients, d_weight = kernels().convolve_gradient(*_Layer.gradients(out, *gradients), out, out_bounds, *inputs, *context.geometry, wants_input)
+        return dz, d_coefficients, None, d_weight, None, None, None
 
 
-class Bounds:
-    """low, high, shift and rms per channel; `running`: coefficients come from running statistics, not the batch's."""
+class _Combination(_Layer):
+    @staticmethod
+    def forward(context, *inputs):
+        context.set_materialize_grads(False)
+        results = kernels().combine(*inputs)
+        context.save_for_backward(*inputs, results[0])
+        return results
 
-    def __init__(self, channels: int, running: bool, shift=None, rms=None, clamp: float = float("inf")):
-        self.running = running
-        self.shift = torch.zeros(channels) if shift is None else shift.contiguous()
-        self.rms = torch.ones(channels) if rms is None else rms.contiguous()
-        self.low, self.high = -self.shift - clamp * self.rms, -self.shift + clamp * self.rms
+    @staticmethod
+    def backward(context, *gradients):
+        *inputs, out_bounds, v = context.saved_tensors
+        dz, d_coefficients, d_skip, d_skip_coefficients = kernels().combine_gradient(*_Layer.gradients(v, *gradients), v, out_bounds, *inputs)
+        return dz, d_coefficients, None, d_skip, d_skip_coefficients, None, None
+
+
+def convolve(wave: Wave, weight: torch.Tensor, out_bounds: torch.Tensor, wrap: int = 0, stride: int = 1):
+    """(values, peak [N], moments [3, C]) of a convolution with cyclic padding."""
+    return _Convolution.apply(wave.z, wave.coefficients, wave.bounds, weight.contiguous(), out_bounds, wrap % wave.z.shape[2], stride)
+
+
+def combine(wave: Wave, skip: Wave, out_bounds: torch.Tensor):
+    """The same of the sum of two waves."""
+    return _Combination.apply(wave.z, wave.coefficients, wave.bounds, skip.z, skip.coefficients, skip.bounds, out_bounds)

@@ -1,0 +1,147 @@
+// What happens to the values of one image between two convolutions.  Images are channels-last, [pixels, channels], with
+// channels in multiples of 8; everything else is given per channel.
+
+#pragma once
+
+#include <algorithm>
+#include <cmath>
+#include <cstdint>
+#include <limits>
+#include <vector>
+
+#include "vector.hpp"
+
+namespace kernels {
+
+// y = (a z + b) z + c, z being cut to [low, high] first.
+struct Curve {
+    const float *a, *b, *c, *low, *high;
+};
+
+// What is noted of a layer's values z: sums of z, z^2 and z^4, z being cut to [low, high], and the largest |z + shift|,
+// which is not; rms is the unit of peaks.
+struct Watch {
+    const float *low, *high, *shift, *rms;
+};
+
+// Gradients that belong to what was noted: first, second and fourth [channels] of the moments, divided by their count,
+// and the one of the image's peak.
+struct WatchGradient {
+    const float *first, *second, *fourth;
+    float peak;
+};
+
+inline Vector inside(Vector value, Vector z, Vector low, Vector high) {
+    const Vector zero = {};
+    value = z < low ? zero : value;
+    return z > high ? zero : value;
+}
+
+// sums [3, channels], largest [channels].
+inline void note_moments(const float* z, const Watch& watch, int64_t pixels, int64_t channels, float* sums,
+                         float* largest) {
+    for (int64_t c = 0; c < channels; c += kLanes) {
+        const Vector low = load(watch.low + c), high = load(watch.high + c), shift = load(watch.shift + c);
+        Vector first = {}, second = {}, fourth = {}, top = {};
+        for (int64_t i = 0; i < pixels; ++i) {
+            const Vector value = load(z + i * channels + c), distance = magnitude(value + shift);
+            top = distance <= top ? top : distance;  // NaN stays
+            const Vector x = cut(value, low, high), square = x * x;
+            first += x;
+            second += square;
+            fourth += square * square;
+        }
+        store(sums + c, first);
+        store(sums + channels + c, second);
+        store(sums + 2 * channels + c, fourth);
+        store(largest + c, top);
+    }
+}
+
+// Adds to dz what the noted moments and the peak of z give.
+inline void add_watch_gradient(const float* z, const Watch& watch, const WatchGradient& gradient, int64_t pixels,
+                               int64_t channels, float* dz) {
+    float top = -1;
+    int64_t place = 0;
+    for (int64_t c = 0; c < channels; c += kLanes) {
+        const Vector low = load(watch.low + c), high = load(watch.high + c);
+        const Vector first = load(gradient.first + c), second = 2 * load(gradient.second + c),
+                     fourth = 4 * load(gradient.fourth + c);
+        for (int64_t i = 0; i < pixels; ++i) {
+            const Vector x = load(z + i * channels + c), slope = first + x * (second + fourth * x * x);
+            store(dz + i * channels + c, load(dz + i * channels + c) + inside(slope, x, low, high));
+        }
+    }
+    if (gradient.peak == 0) return;
+    for (int64_t c = 0; c < channels; ++c)
+        for (int64_t at = c; at < pixels * channels; at += channels) {
+            const float ratio = std::fabs(z[at] + watch.shift[c]) / watch.rms[c];
+            if (ratio > top) top = ratio, place = at;
+        }
+    const int64_t c = place % channels;
+    dz[place] += (z[place] + watch.shift[c] < 0 ? -1 : 1) * gradient.peak / watch.rms[c];
+}
+
+// Gradients through y = curve(z): dz from dy, which may be one array; sums [3, channels] of dy z^2, dy z and dy.
+inline void curve_gradient(const float* dy, const float* z, const Curve& curve, int64_t pixels, int64_t channels,
+                           float* dz, float* sums) {
+    for (int64_t c = 0; c < channels; c += kLanes) {
+        const Vector low = load(curve.low + c), high = load(curve.high + c), twice = 2 * load(curve.a + c),
+                     b = load(curve.b + c);
+        Vector of_a = {}, of_b = {}, of_c = {};
+        for (int64_t i = 0; i < pixels; ++i) {
+            const Vector value = load(z + i * channels + c), x = cut(value, low, high), g = load(dy + i * channels + c);
+            of_a += g * x * x;
+            of_b += g * x;
+            of_c += g;
+            store(dz + i * channels + c, inside(g * (twice * value + b), value, low, high));
+        }
+        store(sums + c, of_a);
+        store(sums + channels + c, of_b);
+        store(sums + 2 * channels + c, of_c);
+    }
+}
+
+// curve(z) of `count` neighbouring pixels, of any number of channels.
+inline void apply_curve(const float* z, const Curve& curve, int64_t count, int64_t channels, float* y) {
+    const int64_t whole = channels / kLanes * kLanes;
+    for (int64_t c = 0; c < whole; c += kLanes) {
+        const Vector a = load(curve.a + c), b = load(curve.b + c), constant = load(curve.c + c),
+                     low = load(curve.low + c), high = load(curve.high + c);
+        for (int64_t i = 0; i < count; ++i) {
+            const Vector x = cut(load(z + i * channels + c), low, high);
+            store(y + i * channels + c, (a * x + b) * x + constant);
+        }
+    }
+    for (int64_t c = whole; c < channels; ++c)
+        for (int64_t i = c; i < count * channels; i += channels) {
+            const float x = std::min(std::max(z[i], curve.low[c]), curve.high[c]);
+            y[i] = (curve.a[c] * x + curve.b[c]) * x + curve.c[c];
+        }
+}
+
+// A number for every channel and each of three sums, of all images: [3, channels].  Summed image by image, so that
+// results do not depend on the number of threads.
+inline void sum_over_images(const std::vector<float>& sums, int64_t channels, double factor, float* total) {
+    const size_t row = 3 * channels;
+    for (size_t i = 0; i < row; ++i) {
+        double sum = 0;
+        for (size_t at = i; at < sums.size(); at += row) sum += sums[at];
+        total[i] = static_cast<float>(sum * factor);
+    }
+}
+
+// Every image's peak: its largest |z + shift| / rms; infinite where it is not a number.
+inline void note_peaks(const std::vector<float>& largest, const Watch& watch, int64_t images, int64_t channels,
+                       float* peaks) {
+    for (int64_t n = 0; n < images; ++n) {
+        float peak = 0;
+        for (int64_t c = 0; c < channels; ++c) {
+            const float ratio = largest[n * channels + c] / watch.rms[c];
+            peak = std::isnan(ratio) ? std::numeric_limits<float>::infinity() : std::max(peak, ratio);
+        }
+        peaks[n] = peak;
+    }
+}
+
+}  // namespace kernels
