@@ -52,9 +52,14 @@ def _add_training(parser: argparse.ArgumentParser, **defaults) -> None:
             options.add_argument(name, type=type(field.default), default=default, help=text)
 
 
+def _add_weights(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--weights", type=float, nargs="+", help="how much each member of an ensemble counts (default: as loud as its logits are)")
+
+
 def _add_images(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--data", required=True, help="images: CIFAR binary folder, folder of class folders, or mosaics")
-    parser.add_argument("--split", choices=("train", "test"), default="test")
+    parser.add_argument("--split", choices=("train", "validation", "test"), default="test", help="validation: what training with this --validation held out")
+    parser.add_argument("--validation", type=int, default=3000, help="as in training")
     parser.add_argument("--side", type=int, default=32)
     parser.add_argument("--json", help="also write the result here")
 
@@ -99,8 +104,10 @@ def make_parser() -> argparse.ArgumentParser:
     export.add_argument("checkpoint", nargs="+")
     export.add_argument("--out", required=True)
     export.add_argument("--side", type=int, default=32)
+    _add_weights(export)
     evaluation = commands_.add_parser("evaluate", help="accuracy and worst peak on labelled images; several checkpoints also as an ensemble")
     evaluation.add_argument("checkpoint", nargs="+")
+    _add_weights(evaluation)
     _add_images(evaluation)
     stress = commands_.add_parser("stress", help="peaks over real, moved, synthetic and gradient-sought images")
     stress.add_argument("checkpoint")

@@ -11,8 +11,9 @@ from .averaging import average_networks
 from .checkpoint import load_network, read_checkpoint, save_checkpoint
 from .convert import convert_network, dilated_blocks, make_dense, with_padding
 from .data import ImageSet, read_images, split_validation, write_mosaic
+from .ensembles import accuracy_of_mean, member_logits, spreads, weighted
 from .errors import UserError
-from .evaluation import CALIBRATION_IMAGES, calibrated_control, ensemble_accuracy, evaluate
+from .evaluation import CALIBRATION_IMAGES, calibrated_control, evaluate
 from .export import export_onnx
 from .fast import FastResNet
 from .growing import grow
@@ -48,7 +49,7 @@ def run_training(arguments, options: TrainOptions) -> None:
         resume = arguments.resume and (folder / "last.pt").is_file()  # later members may not have begun
         _train(*_start_network(arguments, images, training, seed), training, validation, replace(options, seed=seed), folder, resume, teacher, scores)
         networks.append(load_network(folder / "best.pt")[1])
-    print(f"ensemble of {len(networks)}: accuracy {ensemble_accuracy(networks, validation.planes(), validation.labels):.2f}% on validation; "
+    print(f"ensemble of {len(networks)}: accuracy {accuracy_of_mean(member_logits(networks, validation.planes()), validation.labels):.2f}% on validation; "
           f"`export {Path(arguments.out) / 'seed-*/best.pt'}` writes it as one file")
 
 
@@ -151,18 +152,25 @@ def run_dense(arguments) -> None:
         print(f"{name}: accuracy {result.accuracy:.2f}% on {len(validation):,} validation images, worst peak {result.worst:.4g} x rms")
 
 
+def _chosen_images(arguments) -> ImageSet:
+    """The images of --data, --split and --side."""
+    if arguments.split != "validation":
+        return read_images(arguments.data, arguments.split, arguments.side)
+    return split_validation(read_images(arguments.data, "train", arguments.side), arguments.validation)[1]
+
+
 def run_export(arguments) -> None:
     members = [load_network(path) for path in arguments.checkpoint]
     spec, _, classes = members[0]
     if any(member[0].classes != spec.classes for member in members):
         raise UserError(f"the members of an ensemble must have the same classes, not {[member[0].classes for member in members]}")
     path = Path(arguments.out)
-    export_onnx(path, spec, [member[1] for member in members], arguments.side, classes)
+    export_onnx(path, spec, weighted([member[1] for member in members], arguments.weights), arguments.side, classes)
     print(f"{path}: {path.stat().st_size:,} bytes, {len(members)} network{'s' if len(members) > 1 else ''}")
 
 
 def run_evaluation(arguments) -> None:
-    images = read_images(arguments.data, arguments.split, arguments.side)
+    images = _chosen_images(arguments)
     reports, lines, networks = [], [], []
     for path in arguments.checkpoint:
         spec, network, _ = load_network(path)
@@ -173,15 +181,18 @@ def run_evaluation(arguments) -> None:
         lines.append(f"{path}: {len(images):,} images: accuracy {result.accuracy:.2f}%, worst peak {result.worst:.4g} x rms, {result.outside} out of range")
     if len(networks) == 1:
         return _print(reports[0], arguments.json, lines)
-    accuracy = ensemble_accuracy(networks, images.planes(), images.labels)
-    _print({"members": reports, "accuracy": accuracy}, arguments.json, [*lines, f"together (mean of the logits): accuracy {accuracy:.2f}%"])
+    logits = member_logits(weighted(networks, arguments.weights), images.planes())
+    accuracy = accuracy_of_mean(logits, images.labels)
+    loudness = ", ".join(f"{spread:.2f}" for spread in spreads(logits))
+    _print({"members": reports, "accuracy": accuracy, "spreads": spreads(logits)}, arguments.json,
+           [*lines, f"together (mean of the logits): accuracy {accuracy:.2f}%; spreads of the members' logits: {loudness}"])
 
 
 def run_stress(arguments) -> None:
     spec, network, _ = load_network(arguments.checkpoint)
     if spec.activation == "relu":
         raise UserError("a ReLU network has no range to leave; `stress` is for quadratic ones")
-    images = read_images(arguments.data, arguments.split, arguments.side)
+    images = _chosen_images(arguments)
     control = calibrated_control(network, images.planes())
     report = stress_report(network, control, images.planes(), arguments.count, arguments.seed, arguments.adversarial)
     summary = {name: {"images": len(r.peaks), "worst_peak": r.worst, "outside": r.outside} for name, r in report.items()}
@@ -234,7 +245,7 @@ def run_quantisation_study(arguments) -> None:
 
 
 def run_mosaic(arguments) -> None:
-    images = read_images(arguments.data, arguments.split, arguments.side)
+    images = _chosen_images(arguments)
     count = min(arguments.count or len(images), len(images))
     write_mosaic(images.part(0, count), Path(arguments.out), arguments.columns)
     print(f"{arguments.out}: {count:,} images, {arguments.columns} a row")

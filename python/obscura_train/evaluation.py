@@ -57,17 +57,6 @@ def evaluate(network, control: RangeControl, planes: np.ndarray, labels: np.ndar
     return Evaluation(100 * correct / len(planes) if labels is not None else float("nan"), worst.numpy())
 
 
-@torch.no_grad()
-def ensemble_accuracy(networks: list, planes: np.ndarray, labels: np.ndarray, batch: int = 100) -> float:
-    """Percent of the images that the mean of the networks' logits gives its label."""
-    correct = 0
-    for start in range(0, len(planes), batch):
-        pixels = torch.from_numpy(planes[start:start + batch]).float()
-        logits = sum(network.eval()(pixels) for network in networks)
-        correct += int((logits.argmax(1).numpy() == labels[start:start + batch]).sum())
-    return 100 * correct / len(planes)
-
-
 def calibrated_control(network, planes: np.ndarray) -> RangeControl:
     """A control whose rms(v) are those of the first few hundred of the given typical images."""
     control = RangeControl(network)

@@ -78,6 +78,10 @@ def test_ensemble_of_seeds(coloured_images, tmp_path, capsys):
     assert main(["evaluate", *members, *data, "--json", str(tmp_path / "both.json")]) == 0
     report = json.loads((tmp_path / "both.json").read_text())
     assert len(report["members"]) == 2 and 0 <= report["accuracy"] <= 100
+    assert main(["evaluate", *members, *data, "--split", "validation", "--validation", "20", "--weights", "3", "1", "--json", str(tmp_path / "held.json")]) == 0
+    held = json.loads((tmp_path / "held.json").read_text())
+    assert held["members"][0]["images"] == 20 and len(held["spreads"]) == 2
+    assert main(["export", *members, "--weights", "1", "--out", str(tmp_path / "none.onnx")]) == 1 and "1 weights for 2" in capsys.readouterr().err
     assert main(["export", *members, "--side", str(SIDE), "--out", str(tmp_path / "both.onnx")]) == 0
     assert main([*train, "--resume"]) == 0  # nothing is left to do
     assert main([*train, "--start", members[0]]) == 1 and "its own random weights" in capsys.readouterr().err
