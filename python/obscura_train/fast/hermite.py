@@ -44,6 +44,6 @@ def bounds_of_all(activations: list[Hermite], control) -> list[torch.Tensor]:
             setattr(getattr(joined, norm), buffer, torch.cat([getattr(getattr(activation, norm), buffer) for activation in activations]))
     shift = joined.completed_square()[1]
     measured = [control.reference[activation.index] for activation in activations]
-    rms = joined.expected_rms() if None in measured else torch.cat(measured)
+    rms = joined.expected_rms() if any(part is None for part in measured) else torch.cat(measured)
     bounds = make_bounds(shift, rms, control.clamp if control.clamping else math.inf)
     return [part.contiguous() for part in bounds.split([len(activation.gain) for activation in activations], dim=1)]

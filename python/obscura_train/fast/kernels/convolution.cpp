@@ -6,14 +6,15 @@
 #include <vector>
 
 #include "correlation.hpp"
+#include "padded_image.hpp"
 
 namespace kernels {
 namespace {
 
 using Buffer = std::vector<float>;
 
-constexpr int64_t kGroup =
-    4;  // images whose weight gradients are summed one after another, whatever the number of threads
+// So many images' weight gradients are summed one after another, whatever the number of threads.
+constexpr int64_t kGroup = 4;
 
 int64_t block_width(int64_t channels_left) {
     return channels_left >= 2 * kLanes ? 2 * kLanes : kLanes;
@@ -95,41 +96,6 @@ std::vector<PixelClass> backward_pixels(const Convolution& shape) {
                           return (row - pad + odd_row) % 2 == 0 && (column - pad + odd_column) % 2 == 0;
                       });
     return classes;
-}
-
-// An image [rows, columns, channels] with room for padding around it.
-class PaddedImage {
-  public:
-    PaddedImage(const Convolution& shape, int64_t channels)
-        : shape_(shape), channels_(channels), values_(shape.padded_rows() * shape.padded_columns() * channels) {}
-
-    float* at(int64_t row, int64_t column) {
-        return values_.data() + ((row + shape_.pad()) * shape_.padded_columns() + column + shape_.pad()) * channels_;
-    }
-    const float* data() const { return values_.data(); }
-
-    // Fills the border from what lies inside.
-    void wrap_around() {
-        if (shape_.pad() == 0) return;
-        const int64_t rows = shape_.rows, columns = shape_.columns, line = shape_.padded_columns() * channels_;
-        for (int64_t y = 0; y < rows; ++y) {
-            std::copy_n(at((y + rows - shape_.wrap) % rows, columns - 1), channels_, at(y, -1));
-            std::copy_n(at((y + shape_.wrap) % rows, 0), channels_, at(y, columns));
-        }
-        std::copy_n(at(rows - 1, -1), line, at(-1, -1));
-        std::copy_n(at(0, -1), line, at(rows, -1));
-    }
-
-  private:
-    const Convolution& shape_;
-    int64_t channels_;
-    Buffer values_;
-};
-
-void fill_with_curve(PaddedImage& image, const Convolution& shape, const float* z, const Curve& curve) {
-    for (int64_t y = 0; y < shape.rows; ++y)
-        apply_curve(z + y * shape.columns * shape.inputs, curve, shape.columns, shape.inputs, image.at(y, 0));
-    image.wrap_around();
 }
 
 // One tap and input channel of all groups' weight gradients, to the order of weights.
