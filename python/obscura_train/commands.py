@@ -171,17 +171,18 @@ def run_export(arguments) -> None:
 
 def run_evaluation(arguments) -> None:
     images = _chosen_images(arguments)
-    reports, lines, networks = [], [], []
-    for path in arguments.checkpoint:
-        spec, network, _ = load_network(path)
+    members = [load_network(path) for path in arguments.checkpoint]
+    for spec, _, _ in members:
         _check_classes(spec, images)
+    networks = weighted([member[1] for member in members], arguments.weights)
+    reports, lines = [], []
+    for path, network in zip(arguments.checkpoint, networks):
         result = evaluate(network, calibrated_control(network, images.planes()), images.planes(), images.labels)
-        networks.append(network)
         reports.append({"checkpoint": str(path), "images": len(images), "accuracy": result.accuracy, "worst_peak": result.worst, "outside": result.outside})
         lines.append(f"{path}: {len(images):,} images: accuracy {result.accuracy:.2f}%, worst peak {result.worst:.4g} x rms, {result.outside} out of range")
     if len(networks) == 1:
         return _print(reports[0], arguments.json, lines)
-    logits = member_logits(weighted(networks, arguments.weights), images.planes())
+    logits = member_logits(networks, images.planes())
     accuracy = accuracy_of_mean(logits, images.labels)
     loudness = ", ".join(f"{spread:.2f}" for spread in spreads(logits))
     _print({"members": reports, "accuracy": accuracy, "spreads": spreads(logits)}, arguments.json,

@@ -81,6 +81,7 @@ def test_ensemble_of_seeds(coloured_images, tmp_path, capsys):
     assert main(["evaluate", *members, *data, "--split", "validation", "--validation", "20", "--weights", "3", "1", "--json", str(tmp_path / "held.json")]) == 0
     held = json.loads((tmp_path / "held.json").read_text())
     assert held["members"][0]["images"] == 20 and len(held["spreads"]) == 2
+    assert main(["evaluate", members[0], *data, "--weights", "1", "2"]) == 1 and "2 weights for 1" in capsys.readouterr().err
     assert main(["export", *members, "--weights", "1", "--out", str(tmp_path / "none.onnx")]) == 1 and "1 weights for 2" in capsys.readouterr().err
     assert main(["export", *members, "--side", str(SIDE), "--out", str(tmp_path / "both.onnx")]) == 0
     assert main([*train, "--resume"]) == 0  # nothing is left to do

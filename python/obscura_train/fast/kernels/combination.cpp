@@ -1,6 +1,7 @@
-#include <vector>
+#include "combination.hpp"
 
-#include "convolution.hpp"
+#include <algorithm>
+#include <vector>
 
 namespace kernels {
 

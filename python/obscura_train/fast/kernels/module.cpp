@@ -7,6 +7,7 @@
 
 #include <tuple>
 
+#include "combination.hpp"
 #include "convolution.hpp"
 
 namespace {
