@@ -47,7 +47,7 @@ NttTable make_ntt_table(int log_degree, u32 q) {
     power[0] = 1;
     for (u32 i = 1; i < 4 * n; ++i) power[i] = mul_mod(power[i - 1], zeta, q);
 
-    NttTable t{make_modulus(q), log_degree, make_factor(power[n], q), make_twiddles(n), make_twiddles(n)};
+    NttTable t{make_modulus(q), log_degree, make_factor(power[n], q), make_twiddles(n), make_twiddles(n), {}, {}};
     for (int depth = 0; depth < log_degree; ++depth) {
         u64 exponent = n >> (depth + 1);
         if (depth == 0) exponent += 3 * n;  // zeta^{3N} = -I
@@ -63,6 +63,9 @@ NttTable make_ntt_table(int log_degree, u32 q) {
             put(t.inverse, power[(4ull * n - exponent) % (4ull * n)]);
         }
     }
+    if (log_degree < min_log_degree52) return t;
+    t.forward52 = make_forward_twiddles52(t.forward, log_degree, q);
+    t.inverse52 = make_inverse_twiddles52(t.inverse, log_degree, q);
     return t;
 }
 

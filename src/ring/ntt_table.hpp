@@ -2,6 +2,7 @@
 
 #include <vector>
 
+#include "ring/kernels/twiddles52.hpp"
 #include "ring/modular.hpp"
 
 /// The conjugate-invariant ring and its transform.
@@ -43,6 +44,8 @@ struct NttTable {
     int log_degree = 0;
     Factor imaginary;  ///< I, with I^2 = -1
     Twiddles forward, inverse;
+    Twiddles52 forward52,
+        inverse52;  ///< the same once more for other multipliers; empty for rings that do not use them
 };
 
 NttTable make_ntt_table(int log_degree, u32 q);

@@ -51,24 +51,25 @@ TEST_P(KernelVariants, Transforms) {
     }
 }
 
+/// The largest sums, in the smallest and the largest ring of all transforms, for large and small primes.
 TEST_P(KernelVariants, TransformsOfExtremes) {
-    const int log_degree = 12;
-    const std::size_t n = std::size_t{1} << log_degree;
-    const u32 prime = ntt_primes(log_degree, 1)[0];
-    const NttTable t = make_ntt_table(log_degree, prime);
-    const InverseScale s = make_inverse_scale(t, 1);
-    Words<u32> expected(n), got(n);
-    for (const u64 value : {u64{0}, u64{1}, u64{prime} - 1, u64{2} * prime - 1, u64{4} * prime - 1}) {
-        Words<u32> in(n);
-        std::fill(in.data(), in.data() + n, static_cast<u32>(value));
-        scalar.ntt_forward(t, in, expected);
-        variant.ntt_forward(t, in, got);
-        ASSERT_EQ(expected.vector(), got.vector());
-        if (value >= 2ull * prime) continue;
-        scalar.ntt_inverse(t, s, in, expected);
-        variant.ntt_inverse(t, s, in, got);
-        ASSERT_EQ(expected.vector(), got.vector());
-    }
+    for (const int log_degree : {12, 13, 17})
+        for (const u32 prime : {ntt_primes(log_degree, 1)[0], ntt_primes_below(1u << 24, log_degree, 1)[0]}) {
+            const std::size_t n = std::size_t{1} << log_degree;
+            const NttTable t = make_ntt_table(log_degree, prime);
+            const InverseScale s = make_inverse_scale(t, 1);
+            Words<u32> expected(n), got(n), in(n);
+            for (const u64 value : {u64{0}, u64{1}, u64{prime} - 1, u64{2} * prime - 1, u64{4} * prime - 1}) {
+                std::fill(in.data(), in.data() + n, static_cast<u32>(value));
+                scalar.ntt_forward(t, in, expected);
+                variant.ntt_forward(t, in, got);
+                ASSERT_EQ(expected.vector(), got.vector()) << "forward of " << value << ", 2^" << log_degree;
+                if (value >= 2ull * prime) continue;
+                scalar.ntt_inverse(t, s, in, expected);
+                variant.ntt_inverse(t, s, in, got);
+                ASSERT_EQ(expected.vector(), got.vector()) << "inverse of " << value << ", 2^" << log_degree;
+            }
+        }
 }
 
 TEST_P(KernelVariants, Scale) {

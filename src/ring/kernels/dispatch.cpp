@@ -20,12 +20,28 @@ const Kernels* avx512_kernels() {
     return all ? &avx512_variant : nullptr;
 }
 
+const Kernels* avx512ifma_kernels() {
+    static const Kernels kernels = [] {
+        Kernels k = avx512_variant;
+        k.name = "avx512ifma";
+        k.min_log_degree = min_log_degree52;
+        k.ntt_forward = avx512ifma_transforms.forward;
+        k.ntt_inverse = avx512ifma_transforms.inverse;
+        k.ntt_inverse_centred = avx512ifma_transforms.inverse_centred;
+        return k;
+    }();
+    return avx512_kernels() && __builtin_cpu_supports("avx512ifma") ? &kernels : nullptr;
+}
+
 #else
 
 const Kernels* avx2_kernels() {
     return nullptr;
 }
 const Kernels* avx512_kernels() {
+    return nullptr;
+}
+const Kernels* avx512ifma_kernels() {
     return nullptr;
 }
 
@@ -35,6 +51,7 @@ std::vector<const Kernels*> available_kernels() {
     std::vector<const Kernels*> all{&scalar_kernels()};
     if (const Kernels* k = avx2_kernels()) all.push_back(k);
     if (const Kernels* k = avx512_kernels()) all.push_back(k);
+    if (const Kernels* k = avx512ifma_kernels()) all.push_back(k);
     return all;
 }
 

@@ -122,10 +122,12 @@ const Kernels& scalar_kernels();
 /// Null when this build or this processor lacks the instructions.
 const Kernels* avx2_kernels();
 const Kernels* avx512_kernels();
+const Kernels* avx512ifma_kernels();
 
 /// All variants that run on this processor, scalar first, fastest last.
 std::vector<const Kernels*> available_kernels();
-/// The fastest, or the one named by the environment variable OBSCURA_ISA (scalar, avx2, avx512).
+/// The fastest, or the one named by the environment variable OBSCURA_ISA (scalar, avx2, avx512,
+/// avx512ifma).
 /// Throws Error(usage) if that names an unknown variant or one that this processor cannot run.
 const Kernels& default_kernels();
 

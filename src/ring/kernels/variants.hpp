@@ -9,4 +9,12 @@ namespace obscura::ring {
 extern const Kernels avx2_variant;
 extern const Kernels avx512_variant;
 
+/// With IFMA, transforms in the place of those of avx512_variant.
+struct Transforms {
+    decltype(Kernels::ntt_forward) forward;
+    decltype(Kernels::ntt_inverse) inverse;
+    decltype(Kernels::ntt_inverse_centred) inverse_centred;
+};
+extern const Transforms avx512ifma_transforms;
+
 }  // namespace obscura::ring

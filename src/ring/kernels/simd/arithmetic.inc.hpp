@@ -1,23 +1,11 @@
 #pragma once
 
 #include "ring/kernels/kernels.hpp"
+#include "ring/kernels/simd/unroll.inc.hpp"
 
 /// Modular arithmetic on vectors. Include one of the vector headers first.
 namespace obscura::ring {
 namespace {
-
-/// Compile-time loops: butterflies work on arrays of registers, so every index must be a constant.
-template <int I>
-struct Index {
-    static constexpr int value = I;
-};
-template <int First, int Count, class F>
-[[gnu::always_inline]] inline void unroll(F&& body) {
-    if constexpr (Count > 0) {
-        body(Index<First>{});
-        unroll<First + 1, Count - 1>(body);
-    }
-}
 
 /// x mod m for x < 2m: a borrow makes the difference the larger of the two.
 inline Vec reduce_once(Vec x, Vec m) {
