@@ -7,7 +7,7 @@
 namespace obscura::cli {
 
 struct KernelTime {
-    std::string variant;  ///< "scalar", "avx2" or "avx512"
+    std::string variant;  ///< as in ring::Kernels
     std::string operation;
     double microseconds = 0;  ///< median of one call
     double rate = 0;          ///< work a second in `unit`; 0 where the time says it all

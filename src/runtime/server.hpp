@@ -34,7 +34,7 @@ struct InferenceReport {
     int images = 0;  ///< of the whole request
     int groups = 0;
     int groups_resumed = 0;  ///< of those: finished by an earlier run
-    std::string kernels;     ///< "scalar", "avx2" or "avx512"
+    std::string kernels;     ///< the variant: "scalar", "avx2", ...
     std::vector<LayerReport> layers;
 };
 

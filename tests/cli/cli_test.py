@@ -408,7 +408,7 @@ class WholeJob(unittest.TestCase):
     def test_every_kernel_variant_finds_the_same_classes(self):
         self.decrypt("-o", "best.csv")
         expected = [line.split(",")[1] for line in (self.folder / "best.csv").read_text().splitlines()]
-        for variant in ["scalar", "avx2", "avx512"]:
+        for variant in ["scalar", "avx2", "avx512", "avx512ifma"]:
             result = subprocess.run(
                 [OBSCURA, "infer", "net.plan", "--evaluation", "evaluation.keys", "--request", "request.ct", "-o", "variant.ct"],
                 cwd=self.folder, capture_output=True, text=True, env=dict(os.environ, OBSCURA_ISA=variant), timeout=300)

@@ -168,7 +168,7 @@ TEST_P(KernelVariants, InnerProduct) {
             std::vector<Words<u32>> words;
             std::vector<const u32*> d, key0, key1;
             for (int j = 0; j < 3 * digits; ++j) words.push_back(residues(count));
-            if (digits == max_inner_digits)  // the largest possible sums
+            if (digits >= 3)  // the largest possible sums
                 for (auto& row : words) std::fill(row.data(), row.data() + count, q - 1);
             for (int j = 0; j < digits; ++j) {
                 d.push_back(words[3 * j].data());
@@ -249,7 +249,7 @@ TEST_P(KernelVariants, SwitchPair) {
             for (const std::size_t row_count : {1, 2}) {
                 std::vector<Words<u32>> words;
                 for (int j = 0; j < 4 * digits + 1; ++j) words.push_back(residues(count));
-                if (digits == max_inner_digits)  // the largest possible sums
+                if (digits >= 3)  // the largest possible sums
                     for (auto& row : words) std::fill(row.data(), row.data() + count, q - 1);
                 std::array<SwitchedRow, 2> rows;
                 std::vector<const u32*> key0, key1;

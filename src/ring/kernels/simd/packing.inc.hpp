@@ -54,12 +54,16 @@ template <int Rows, int Digits, class Write>
             unroll<0, Digits>([&](auto j) { add_digit(decltype(j)::value); });
         else
             for (int j = 0; j < digit_count; ++j) add_digit(j);
+        const auto reduced = [&](Wide sum) {
+            if constexpr (Digits > 0 && Digits <= Reducer::few_products) return reduce.full(sum);
+            return reduce.full_from_63_bits(sum);
+        };
         Vec c0[Rows], c1[Rows];
         unroll<0, Rows>([&](auto row) {
             constexpr int i = decltype(row)::value;
-            c0[i] = reduce.full_from_63_bits(sum0[i]);
+            c0[i] = reduced(sum0[i]);
             if (rows[i].c0 != nullptr) c0[i] = reduce_once(add(c0[i], load(rows[i].c0 + n)), reduce.q);
-            c1[i] = reduce.full_from_63_bits(sum1[i]);
+            c1[i] = reduced(sum1[i]);
         });
         write(n, c0, c1);
     }

@@ -16,6 +16,8 @@ struct Reducer {
     Vec q, two_q, neg_inverse;
     explicit Reducer(const Modulus& m)
         : q(broadcast(m.q)), two_q(broadcast(2 * m.q)), neg_inverse(broadcast(m.neg_inverse)) {}
+    /// Products of residues whose sum is below 4 q^2, and so below q 2^32.
+    static constexpr int few_products = 4;
     /// t / 2^32 mod q in [0, q), for t < q 2^32.
     Vec full(Wide t) const { return reduce_once(montgomery_lazy(t, neg_inverse, q), q); }
     /// The same for t < 2^63.
@@ -85,13 +87,12 @@ inline void subtract_scale_centred(const Modulus& m, Factor f, const u32* x, con
     }
 }
 
-inline void inner_product(const Modulus& m, const u32* const* digits, const u32* const* key0, const u32* const* key1,
-                          int digit_count, const u32* add0, const u32* add1, u32 constant, u32* out0, u32* out1,
-                          std::size_t count) {
-    if (!whole_vectors(count))
-        return scalar_kernels().inner_product(m, digits, key0, key1, digit_count, add0, add1, constant, out0, out1,
-                                              count);
+template <bool Few>
+inline void sum_products(const Modulus& m, const u32* const* digits, const u32* const* key0, const u32* const* key1,
+                         int digit_count, const u32* add0, const u32* add1, u32 constant, u32* out0, u32* out1,
+                         std::size_t count) {
     const Reducer r(m);
+    const auto reduce = [&](Wide sum) { return Few ? r.full(sum) : r.full_from_63_bits(sum); };
     const Vec factor = broadcast(constant);
     for (std::size_t i = 0; i < count; i += lanes) {
         Wide sum0{zero(), zero()}, sum1{zero(), zero()};
@@ -102,9 +103,19 @@ inline void inner_product(const Modulus& m, const u32* const* digits, const u32*
             sum0 = add(sum0, multiply_wide(digit, load(key0[j] + i)));
             sum1 = add(sum1, multiply_wide(digit, load(key1[j] + i)));
         }
-        store(out0 + i, r.full_from_63_bits(sum0));
-        store(out1 + i, r.full_from_63_bits(sum1));
+        store(out0 + i, reduce(sum0));
+        store(out1 + i, reduce(sum1));
     }
+}
+inline void inner_product(const Modulus& m, const u32* const* digits, const u32* const* key0, const u32* const* key1,
+                          int digit_count, const u32* add0, const u32* add1, u32 constant, u32* out0, u32* out1,
+                          std::size_t count) {
+    if (!whole_vectors(count))
+        return scalar_kernels().inner_product(m, digits, key0, key1, digit_count, add0, add1, constant, out0, out1,
+                                              count);
+    const bool few = digit_count + (add0 != nullptr || add1 != nullptr) <= Reducer::few_products;
+    (few ? sum_products<true> : sum_products<false>)(m, digits, key0, key1, digit_count, add0, add1, constant, out0,
+                                                     out1, count);
 }
 
 }  // namespace
