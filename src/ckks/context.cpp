@@ -11,13 +11,15 @@ using ring::inverse_mod;
 using ring::make_factor;
 using ring::mul_mod;
 
-Context::Context(const Parameters& parameters)
+Context::Context(const Parameters& parameters) : Context(parameters, *std::make_unique<ring::NttTables>()) {}
+
+Context::Context(const Parameters& parameters, ring::NttTables& tables)
     : parameters_(parameters), kernels_(&ring::default_kernels()), digest_(parameters.digest()) {
     const auto& literal = parameters_.literal();
     for (const auto* list : {&literal.chain, &literal.special})
         for (const u32 q : *list) {
-            tables_.push_back(ring::make_ntt_table(literal.log_degree, q));
-            unit_scale_.push_back(ring::make_inverse_scale(tables_.back(), 1));
+            tables_.push_back(tables.get(literal.log_degree, q));
+            unit_scale_.push_back(ring::make_inverse_scale(*tables_.back(), 1));
         }
     const int levels = this->levels(), special = special_limbs();
     for (int t = 0; t < levels; ++t) {

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <array>
+#include <memory>
 #include <vector>
 
 #include "ckks/parameters.hpp"
@@ -39,6 +40,8 @@ struct Conversion {
 class Context {
   public:
     explicit Context(const Parameters& parameters);
+    /// The same with transform tables that other contexts have, too.
+    Context(const Parameters& parameters, ring::NttTables& tables);
     Context(const Context&) = delete;
     Context& operator=(const Context&) = delete;
 
@@ -50,7 +53,7 @@ class Context {
     int limbs() const { return levels() + special_limbs(); }
     u32 prime(int limb) const { return table(limb).modulus.q; }
     const ring::Modulus& modulus(int limb) const { return table(limb).modulus; }
-    const ring::NttTable& table(int limb) const { return tables_[static_cast<std::size_t>(limb)]; }
+    const ring::NttTable& table(int limb) const { return *tables_[static_cast<std::size_t>(limb)]; }
     /// Inverse transform with factor 1.
     const ring::InverseScale& unit_scale(int limb) const { return unit_scale_[static_cast<std::size_t>(limb)]; }
 
@@ -79,7 +82,7 @@ class Context {
     Parameters parameters_;
     const ring::Kernels* kernels_;
     std::string digest_;
-    std::vector<ring::NttTable> tables_;
+    std::vector<std::shared_ptr<const ring::NttTable>> tables_;
     std::vector<ring::InverseScale> unit_scale_;
     std::vector<std::vector<Conversion>> mod_up_plain_, mod_up_;  ///< [digit][limbs in the digit]
     std::array<std::vector<Conversion>, 3> mod_down_;             ///< [dropped][level]; empty where one cannot divide

@@ -69,6 +69,12 @@ NttTable make_ntt_table(int log_degree, u32 q) {
     return t;
 }
 
+std::shared_ptr<const NttTable> NttTables::get(int log_degree, u32 q) {
+    auto& table = tables_[{log_degree, q}];
+    if (!table) table = std::make_shared<const NttTable>(make_ntt_table(log_degree, q));
+    return table;
+}
+
 InverseScale make_inverse_scale(const NttTable& table, u32 factor) {
     const u32 q = table.modulus.q, n = 1u << table.log_degree;
     const u32 half = mul_mod(factor % q, inverse_mod(2 * n, q), q);

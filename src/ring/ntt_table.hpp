@@ -1,5 +1,8 @@
 #pragma once
 
+#include <map>
+#include <memory>
+#include <utility>
 #include <vector>
 
 #include "ring/kernels/twiddles52.hpp"
@@ -49,6 +52,15 @@ struct NttTable {
 };
 
 NttTable make_ntt_table(int log_degree, u32 q);
+
+/// Tables that parameter sets with primes in common share: one takes 1 MB at N = 2^15. Not thread-safe.
+class NttTables {
+  public:
+    std::shared_ptr<const NttTable> get(int log_degree, u32 q);
+
+  private:
+    std::map<std::pair<int, u32>, std::shared_ptr<const NttTable>> tables_;
+};
 
 /// Constants of an inverse transform that multiplies its result by `factor` / 1 (the 1/N is included).
 struct InverseScale {

@@ -203,5 +203,15 @@ RC_GTEST_PROP(NttProperties, IsLinear, ()) {
     RC_ASSERT(combined.vector() == expected.vector());
 }
 
+TEST(NttTables, AreMadeOnce) {
+    const u32 q = ntt_primes(10, 1)[0];
+    NttTables tables;
+    const auto first = tables.get(10, q);
+    EXPECT_EQ(tables.get(10, q), first);
+    EXPECT_NE(tables.get(9, q), first);
+    EXPECT_EQ(first->log_degree, 10);
+    EXPECT_EQ(first->modulus.q, q);
+}
+
 }  // namespace
 }  // namespace obscura::ring
