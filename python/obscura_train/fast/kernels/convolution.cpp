@@ -16,10 +16,6 @@ using Buffer = std::vector<float>;
 // So many images' weight gradients are summed one after another, whatever the number of threads.
 constexpr int64_t kGroup = 4;
 
-int64_t block_width(int64_t channels_left) {
-    return channels_left >= 2 * kLanes ? 2 * kLanes : kLanes;
-}
-
 // weight(output, input, tap) in the order of PackedWeights.
 template <class Weight>
 Buffer pack(int64_t outputs, int64_t inputs, int64_t taps, Weight&& weight) {
