@@ -22,7 +22,7 @@ HELP = {
     "side": "pixels of an image's side", "threads": "CPU threads, 0 for all",
     "clusters": "values that the convolutions' weights share, 0 for no clustering; start from a trained network", "cluster_per": "who shares them: model, layer or slice",
     "compiled": "train through compiled kernels, some three times as fast on a CPU; needs a C++ compiler",
-    "precision": "float32, or bfloat16: what --compiled kernels multiply while statistics are the batch's; twice as fast again where the processor has matrix tiles (AMX)", "ema": "decay of the weight average", "gradient_clip": "largest norm of the gradient", "learning_rate": "peak learning rate",
+    "precision": "float32, or bfloat16: what --compiled kernels multiply while training; nearly twice as fast again where the processor has matrix tiles (AMX)", "ema": "decay of the weight average", "gradient_clip": "largest norm of the gradient", "learning_rate": "peak learning rate",
 }
 
 REPAIR_HELP = {

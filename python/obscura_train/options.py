@@ -51,7 +51,7 @@ class TrainOptions:
     seed: int = 1
     threads: int = 0  # 0: as PyTorch likes
     compiled: bool = False  # train through the kernels in fast/, which need a C++ compiler
-    precision: str = "float32"  # of products in the compiled kernels, while statistics are the batch's
+    precision: str = "float32"  # of products in the compiled kernels, while training; judgements are in float32
 
     def __post_init__(self):
         if self.schedule not in SCHEDULES:

@@ -139,11 +139,10 @@ inline void apply_curve(const float* z, const Curve& curve, int64_t count, int64
 // results do not depend on the number of threads.
 inline void sum_over_images(const std::vector<float>& sums, int64_t channels, double factor, float* total) {
     const size_t row = 3 * channels;
-    for (size_t i = 0; i < row; ++i) {
-        double sum = 0;
-        for (size_t at = i; at < sums.size(); at += row) sum += sums[at];
-        total[i] = static_cast<float>(sum * factor);
-    }
+    std::vector<double> sum(row);
+    for (size_t first = 0; first < sums.size(); first += row)
+        for (size_t i = 0; i < row; ++i) sum[i] += sums[first + i];
+    for (size_t i = 0; i < row; ++i) total[i] = static_cast<float>(sum[i] * factor);
 }
 
 // Every image's peak: its largest |z + shift| / rms; infinite where it is not a number.

@@ -60,9 +60,7 @@ void convolve_in_tiles(const Convolution& shape, const float* z, const Curve& cu
     const TileShape forward{shape.out_rows(), shape.out_columns(), shape.padded_columns(), shape.size,
                             shape.stride,     shape.inputs,        shape.outputs};
     const int64_t taps = shape.size * shape.size;
-    const auto packed = pack_tiles(forward, [&](int64_t output, int64_t input, int64_t tap) {
-        return weights[(output * shape.inputs + input) * taps + tap];
-    });
+    const auto packed = pack_tiles(forward, {weights, shape.inputs * taps, taps, 1}, threads);
     const std::vector<PixelTile> tiles = pixel_tiles(forward);
     Buffer sums(shape.images * 3 * shape.outputs), largest(shape.images * shape.outputs);
 #pragma omp parallel num_threads(threads)
@@ -99,9 +97,7 @@ void convolve_gradient_in_tiles(const Convolution& shape, const float* d_out, co
     const int64_t value_stride = tiles_for(depth + reach, kDepth) * kDepth;
     std::vector<Bfloat16> packed;
     if (dz)  // the transposed convolution: the window turned by half a turn
-        packed = pack_tiles(backward, [&](int64_t input, int64_t output, int64_t tap) {
-            return weights[(output * shape.inputs + input) * taps + taps - 1 - tap];
-        });
+        packed = pack_tiles(backward, {weights + taps - 1, taps, shape.inputs * taps, -1}, threads);
     const std::vector<PixelTile> tiles = pixel_tiles(backward);
     const int64_t in_values = shape.pixels() * shape.inputs, out_values = shape.out_pixels() * shape.outputs;
     Buffer sums(dz ? shape.images * 3 * shape.inputs : 0);

@@ -28,26 +28,34 @@ struct TileShape {
     int64_t depth() const { return size * line_depth(); }
 };
 
-// Weights [blocks of 16 outputs][depth][pairs of inputs][outputs of a block][2], lines filled up with zeros, from
-// weight(output, input, tap).
-template <class Weight>
-std::vector<Bfloat16> pack_tiles(const TileShape& shape, Weight&& weight) {
-    std::vector<float> block(kTileSize);
+// Where in memory the weight of an output, an input and a tap lies: `first` is that of output, input and tap 0.
+struct WeightOrder {
+    const float* first;
+    int64_t output, input, tap;
+};
+
+// Weights [blocks of 16 outputs][depth][pairs of inputs][outputs of a block][2], lines filled up with zeros.
+inline std::vector<Bfloat16> pack_tiles(const TileShape& shape, const WeightOrder& order, int threads) {
     std::vector<Bfloat16> packed(tiles_for(shape.outputs, kTile) * shape.depth() * kTileSize);
-    Bfloat16* to = packed.data();
-    for (int64_t first = 0; first < shape.outputs; first += kTile)
-        for (int64_t line = 0; line < shape.size; ++line)
-            for (int64_t start = 0; start < shape.line_depth() * kDepth; start += kDepth, to += kTileSize) {
-                for (int64_t k = 0; k < kDepth; ++k)
-                    for (int64_t output = 0; output < kTile; ++output) {
-                        const int64_t place = start + k, column = place / shape.inputs;
-                        block[(k / 2 * kTile + output) * 2 + k % 2] =
-                            column < shape.size
-                                ? weight(first + output, place % shape.inputs, line * shape.size + column)
-                                : 0;
-                    }
-                round_all(block.data(), kTileSize, to);
+#pragma omp parallel for num_threads(threads)
+    for (int64_t block = 0; block < shape.outputs / kTile; ++block) {
+        std::vector<float> tile(kTileSize);
+        Bfloat16* to = packed.data() + block * shape.depth() * kTileSize;
+        for (int64_t line = 0; line < shape.size; ++line) {
+            int64_t column = 0, input = 0;
+            for (int64_t t = 0; t < shape.line_depth(); ++t, to += kTileSize) {
+                for (int64_t k = 0; k < kDepth; ++k) {
+                    float* pairs = tile.data() + k / 2 * 2 * kTile + k % 2;
+                    const float* from = order.first + block * kTile * order.output + input * order.input +
+                                        (line * shape.size + column) * order.tap;
+                    for (int64_t output = 0; output < kTile; ++output)
+                        pairs[2 * output] = column < shape.size ? from[output * order.output] : 0;
+                    if (++input == shape.inputs) input = 0, ++column;
+                }
+                round_all(tile.data(), kTileSize, to);
             }
+        }
+    }
     return packed;
 }
 
