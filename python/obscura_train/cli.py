@@ -21,7 +21,8 @@ HELP = {
     "distill": "weight of the teacher's answer", "validation": "training images held out for choices", "cutout": "side of the grey square in each training image, pixels, 0 for none", "crop": "side of the crops that the first --crop-epochs see, pixels: cheaper than whole images", "crop_epochs": "epochs on crops, of those with batch statistics",
     "side": "pixels of an image's side", "threads": "CPU threads, 0 for all",
     "clusters": "values that the convolutions' weights share, 0 for no clustering; start from a trained network", "cluster_per": "who shares them: model, layer or slice",
-    "compiled": "train through compiled kernels, some three times as fast on a CPU; needs a C++ compiler", "ema": "decay of the weight average", "gradient_clip": "largest norm of the gradient", "learning_rate": "peak learning rate",
+    "compiled": "train through compiled kernels, some three times as fast on a CPU; needs a C++ compiler",
+    "precision": "float32, or bfloat16: what --compiled kernels multiply while training; nearly twice as fast again where the processor has matrix tiles (AMX)", "ema": "decay of the weight average", "gradient_clip": "largest norm of the gradient", "learning_rate": "peak learning rate",
 }
 
 REPAIR_HELP = {
@@ -33,7 +34,10 @@ REPAIR_HELP = {
 
 
 TEACHER_HELP = {
-    "epochs": "epochs", "width": "channels of most of its convolutions", "batch": "training images a step", "label_smoothing": "label smoothing",
+    "epochs": "epochs", "first_width": "channels of its first group of convolutions", "width": "channels of the second", "last_width": "channels of the third, 0 for as many as the second",
+    "depth": "convolutions in each group", "batch": "training images a step", "label_smoothing": "label smoothing", "learning_rate": "learning rate, for a thousand images with their momentum",
+    "shift": "pixels that training images are moved by, at most", "cutout": "side of the grey square in each training image, pixels, 0 for none",
+    "precision": "float32 or bfloat16: what convolutions compute in; bfloat16 is several times as fast where the processor has matrix units for it",
     "validation": "training images held out, as in training", "side": "pixels of an image's side", "seed": "seed", "threads": "CPU threads, 0 for all",
 }
 

@@ -7,7 +7,13 @@ from .errors import UserError
 
 SCHEDULES = ("cosine", "one-cycle", "constant")
 MOST_CLUSTERS = 4096
+PRECISIONS = ("float32", "bfloat16")
 SPEED_ONLY = ("threads", "compiled")  # options that do not change what is computed
+
+
+def check_precision(precision: str) -> None:
+    if precision not in PRECISIONS:
+        raise UserError(f"unknown precision '{precision}'; known: {', '.join(PRECISIONS)}")
 
 
 @dataclass
@@ -45,10 +51,14 @@ class TrainOptions:
     seed: int = 1
     threads: int = 0  # 0: as PyTorch likes
     compiled: bool = False  # train through the kernels in fast/, which need a C++ compiler
+    precision: str = "float32"  # of products in the compiled kernels, while training; judgements are in float32
 
     def __post_init__(self):
         if self.schedule not in SCHEDULES:
             raise UserError(f"unknown schedule '{self.schedule}'; known: {', '.join(SCHEDULES)}")
+        check_precision(self.precision)
+        if self.precision != "float32" and not self.compiled:
+            raise UserError(f"--precision {self.precision} is for --compiled kernels")
         if self.epochs + self.frozen_epochs < 1:
             raise UserError("nothing to do: epochs and frozen epochs are both 0")
         for name in ("batch", "learning_rate", "gradient_clip", "temperature", "limit"):

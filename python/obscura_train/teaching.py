@@ -10,26 +10,35 @@ import torch.nn.functional as F
 
 from .checkpoint import read_content, write_content
 from .data import ImageSet
+from .data.augment import cut_squares
 from .errors import UserError
+from .options import check_precision
 from .progress import ProgressBar
 from .schedule import triangular_factor
 from .teacher import SMALLEST_SIDE, Teacher
 
-RATE = 11.5 / (1024 * (1 + 1 / 0.15))  # of a loss summed over the batch, in a momentum of 0.85 (arXiv:2404.00498, listing 4)
+KILOSTEP = 1024 * (1 + 1 / 0.15)  # by which rates are divided, for a loss summed over the batch in a momentum of 0.85 (arXiv:2404.00498, listing 4)
 MOMENTUM, DECAY = 0.85, 1.02e-3  # decay: of a training image, as the rate is
 BIAS_FACTOR = 64  # offsets of norms learn so much faster
 WHITENING_BIAS_EPOCHS = 3
 LOOKAHEAD_IMAGES, LOOKAHEAD_DECAY = 5120, 0.95 ** 10
-SHIFT = 2  # pixels
 SCORED_AT_ONCE = 500
-FORMAT = "obscura_train teacher 1"
+NUMBERS = {"float32": torch.float32, "bfloat16": torch.bfloat16}
+FORMAT = "obscura_train teacher 2"
 
 
 @dataclass(frozen=True)
 class TeacherOptions:
     epochs: int = 9
-    width: int = 192  # channels
+    first_width: int = 64  # channels of the first group
+    width: int = 192  # of the second
+    last_width: int = 0  # of the third; 0: as the second
+    depth: int = 2  # convolutions in each group
     batch: int = 512
+    learning_rate: float = 11.5  # for a thousand images with their momentum, as in arXiv:2404.00498
+    shift: int = 2  # pixels
+    cutout: int = 0  # pixels
+    precision: str = "float32"  # of convolutions
     label_smoothing: float = 0.1
     validation: int = 3000
     side: int = 32
@@ -37,8 +46,19 @@ class TeacherOptions:
     threads: int = 0  # 0: as PyTorch likes
 
     def __post_init__(self):
-        if min(self.epochs, self.width, self.batch) < 1 or not 0 <= self.label_smoothing < 1 or self.side < SMALLEST_SIDE:
-            raise UserError(f"a teacher needs epochs, width and batch from 1 up, a label smoothing in [0, 1), and images of at least {SMALLEST_SIDE} pixels a side")
+        check_precision(self.precision)
+        if min(self.epochs, self.first_width, self.width, self.batch) < 1 or self.depth < 2 or min(self.last_width, self.shift, self.cutout) < 0 or self.learning_rate <= 0:
+            raise UserError("a teacher needs epochs, widths, batch and learning rate above 0, a depth from 2 up, and no negative shift or cutout")
+        if not 0 <= self.label_smoothing < 1 or self.side < SMALLEST_SIDE:
+            raise UserError(f"a teacher needs a label smoothing in [0, 1) and images of at least {SMALLEST_SIDE} pixels a side")
+
+    @property
+    def widths(self) -> tuple[int, int, int]:
+        return self.first_width, self.width, self.last_width or self.width
+
+    @property
+    def rate(self) -> float:
+        return self.learning_rate / KILOSTEP
 
 
 class Teaching:
@@ -52,13 +72,14 @@ class Teaching:
         if self.steps == 0:
             raise UserError(f"{len(training)} training images do not fill one batch of {options.batch}; give a smaller --batch")
         torch.manual_seed(options.seed)
-        self.network = Teacher(training.class_count(), options.width)
+        self.network = Teacher(training.class_count(), options.widths, options.depth)
         self.network.fit(self.planes[:5000])
         self.network.to(memory_format=torch.channels_last)
         self.optimiser = self._make_optimiser()
         self.slow = {name: value.clone() for name, value in self._averaged()}
         self.epoch = 0
-        self.padded = np.pad(self.planes, ((0, 0), (0, 0), (SHIFT, SHIFT), (SHIFT, SHIFT)), mode="reflect")
+        border = (options.shift, options.shift)
+        self.padded = np.pad(self.planes, ((0, 0), (0, 0), border, border), mode="reflect")
         self.first_mirrored = np.random.default_rng(options.seed).random(len(training)) < 0.5
         folder.mkdir(parents=True, exist_ok=True)
 
@@ -67,7 +88,7 @@ class Teaching:
         others = [p for name, p in self.network.named_parameters() if p.requires_grad and ".norm" not in name]
         decay = DECAY * self.options.batch
         groups = [{"params": offsets, "factor": BIAS_FACTOR, "weight_decay": decay / BIAS_FACTOR}, {"params": others, "factor": 1, "weight_decay": decay}]
-        return torch.optim.SGD(groups, RATE, momentum=MOMENTUM, nesterov=True)
+        return torch.optim.SGD(groups, self.options.rate, momentum=MOMENTUM, nesterov=True)
 
     def _averaged(self):
         return [(name, value) for name, value in self.network.state_dict().items() if value.dtype.is_floating_point and value.ndim > 0]
@@ -105,9 +126,9 @@ class Teaching:
             step, total = self.epoch * self.steps + index, options.epochs * self.steps
             chosen = order[index * options.batch:(index + 1) * options.batch]
             for group in self.optimiser.param_groups:
-                group["lr"] = RATE * group["factor"] * triangular_factor(step / total)
+                group["lr"] = options.rate * group["factor"] * triangular_factor(step / total)
             labels = torch.from_numpy(self.training.labels[chosen].astype(np.int64))
-            logits = self.network(torch.from_numpy(self._images(chosen, generator)).float())
+            logits = self._answer(torch.from_numpy(self._images(chosen, generator)).float())
             self.optimiser.zero_grad()
             F.cross_entropy(logits, labels, label_smoothing=options.label_smoothing, reduction="sum").backward()
             self.optimiser.step()
@@ -118,13 +139,21 @@ class Teaching:
         return 100 * right / self.steps
 
     def _images(self, chosen: np.ndarray, generator: np.random.Generator) -> np.ndarray:
-        """Moved by up to SHIFT pixels; mirrored in every other epoch, so that two epochs show both (Jordan, section 3.6)."""
+        """Moved by up to --shift pixels; mirrored in every other epoch, so that two epochs show both (Jordan, section 3.6)."""
         side, count = self.planes.shape[2:], len(chosen)
-        tops, lefts = generator.integers(0, 2 * SHIFT + 1, (2, count))
+        tops, lefts = generator.integers(0, 2 * self.options.shift + 1, (2, count))
         images = np.stack([self.padded[i, :, y:y + side[0], x:x + side[1]] for i, y, x in zip(chosen, tops, lefts)])
         mirrored = self.first_mirrored[chosen] ^ (self.epoch % 2 == 1)
         images[mirrored] = images[mirrored, :, :, ::-1]
+        if self.options.cutout:
+            cut_squares(images, self.options.cutout, generator)
         return images
+
+    def _answer(self, images):
+        """Logits float32; convolutions, and what lies between them, in the chosen precision."""
+        numbers = NUMBERS[self.options.precision]
+        with torch.autocast("cpu", numbers, enabled=numbers != torch.float32):
+            return self.network(images).float()
 
     @torch.no_grad()
     def _look_ahead(self, progress: float) -> None:
@@ -144,7 +173,7 @@ class Teaching:
             total = 0
             for offset, weight in ((1, 2), (0, 1), (2, 1)):
                 view = border[:, :, offset:offset + height, offset:offset + width]
-                total = total + weight * (self.network(view) + self.network(view.flip(3)))
+                total = total + weight * (self._answer(view) + self._answer(view.flip(3)))
             result.append(total / 8)
         return torch.cat(result).numpy()
 

@@ -139,10 +139,10 @@ class Trainer:
 
     def _form(self, frozen: bool):
         """How the network is run while it trains."""
-        if frozen:
-            return fast_form(self.network, self.control, self.options.compiled)
-        warm = all(activation.mix == 1 for activation in self.control.activations)  # the kernels know no mixed activations
-        return FastResNet(self.network, self.control) if self.options.compiled and warm and FastResNet.supports(self.network) else self.network
+        if self.options.compiled and FastResNet.supports(self.network):
+            warm = all(activation.mix == 1 for activation in self.control.activations)  # the kernels know no mixed activations
+            return FastResNet(self.network, self.control, self.options.precision) if warm else self.network
+        return fast_form(self.network, self.control) if frozen else self.network
 
     def _step(self, forward, chosen: np.ndarray, generator) -> np.ndarray:
         """One step on the training images of these indices; [loss, penalty, accuracy]."""

@@ -1,5 +1,7 @@
 """A teacher learns, resumes exactly, and its scores are what `train --teacher-scores` takes."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -28,7 +30,7 @@ def options(**changes):
 
 
 def test_whitened_patches_are_uncorrelated(coloured):
-    teacher = Teacher(3, 8)
+    teacher = Teacher(3, (8, 8, 8))
     teacher.fit(coloured.planes())
     with torch.no_grad():
         white = teacher.white(teacher.pixels(torch.from_numpy(coloured.planes()).float()))
@@ -46,6 +48,22 @@ def test_teacher_learns_and_scores_the_training_images(coloured, tmp_path):
     assert (scores.argmax(1) == coloured.labels[:100]).mean() > 0.9
     assert (teaching.scores(coloured.planes()[100:]).argmax(1) == coloured.labels[100:]).mean() > 0.8
     np.testing.assert_allclose(teaching.scores(coloured.planes()[7:8]), scores[7:8], atol=1e-5)
+
+
+def test_wider_deeper_and_in_bfloat16(coloured, tmp_path):
+    made = options(epochs=10, first_width=8, width=16, last_width=24, depth=3, precision="bfloat16", learning_rate=9.0, shift=1, cutout=3)
+    teaching = Teaching(coloured.part(0, 100), coloured.part(100, 120), made, tmp_path)
+    assert [len(group.convolutions) for group in teaching.network.groups] == [3, 3, 3] and teaching.network.head.in_features == 24
+    teaching.run()
+    scores = np.load(tmp_path / "scores.npy")
+    assert scores.dtype == np.float32 and (scores.argmax(1) == coloured.labels[:100]).mean() > 0.9
+    teaching.options = replace(made, precision="float32")
+    exact = teaching.scores(coloured.planes()[:100])
+    assert 0 < np.abs(exact - scores).max() < 0.05 * np.abs(exact).max()
+    with pytest.raises(UserError, match="unknown precision 'int3'"):
+        options(precision="int3")
+    with pytest.raises(UserError, match="a depth from 2 up"):
+        options(depth=1)
 
 
 def test_resume_is_exact(coloured, tmp_path):

@@ -14,7 +14,7 @@ FOLDER = Path(__file__).parent / "kernels"
 def kernels():
     """The module of kernels/module.cpp."""
     from torch.utils import cpp_extension  # slow to import, and complains where there is no CUDA
-    sources = [str(FOLDER / name) for name in ("module.cpp", "convolution.cpp", "combination.cpp")]
+    sources = [str(FOLDER / name) for name in ("module.cpp", "convolution.cpp", "combination.cpp", "tile_convolution.cpp", "tiles.cpp")]
     try:
         return cpp_extension.load("obscura_train_kernels", sources, extra_cflags=FLAGS, extra_ldflags=["-fopenmp"])
     except (OSError, RuntimeError, ImportError) as error:

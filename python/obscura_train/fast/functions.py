@@ -55,19 +55,19 @@ class _Layer(torch.autograd.Function):
 
 class _Convolution(_Layer):
     @staticmethod
-    def forward(context, z, coefficients, bounds, weight, out_bounds, wrap, stride):
+    def forward(context, z, coefficients, bounds, weight, out_bounds, wrap, stride, in_tiles):
         context.set_materialize_grads(False)
-        results = kernels().convolve(z, coefficients, bounds, weight, out_bounds, wrap, stride)
+        results = kernels().convolve(z, coefficients, bounds, weight, out_bounds, wrap, stride, in_tiles)
         context.save_for_backward(z, coefficients, bounds, weight, results[0], out_bounds)
-        context.geometry = wrap, stride
+        context.geometry, context.in_tiles = (wrap, stride), in_tiles
         return results
 
     @staticmethod
     def backward(context, *gradients):
         *inputs, out, out_bounds = context.saved_tensors
         wants_input = context.needs_input_grad[0] or context.needs_input_grad[1]
-        dz, d_coefficients, d_weight = kernels().convolve_gradient(*_Layer.gradients(out, *gradients), out, out_bounds, *inputs, *context.geometry, wants_input)
-        return dz, d_coefficients, None, d_weight, None, None, None
+        dz, d_coefficients, d_weight = kernels().convolve_gradient(*_Layer.gradients(out, *gradients), out, out_bounds, *inputs, *context.geometry, wants_input, context.in_tiles)
+        return dz, d_coefficients, None, d_weight, None, None, None, None
 
 
 class _Combination(_Layer):
@@ -85,9 +85,9 @@ class _Combination(_Layer):
         return dz, d_coefficients, None, d_skip, d_skip_coefficients, None, None
 
 
-def convolve(wave: Wave, weight: torch.Tensor, out_bounds: torch.Tensor, wrap: int = 0, stride: int = 1):
-    """(values, peak [N], moments [3, C]) of a convolution with cyclic padding."""
-    return _Convolution.apply(wave.z, wave.coefficients, wave.bounds, weight.contiguous(), out_bounds, wrap % wave.z.shape[2], stride)
+def convolve(wave: Wave, weight: torch.Tensor, out_bounds: torch.Tensor, wrap: int = 0, stride: int = 1, in_tiles: bool = False):
+    """(values, peak [N], moments [3, C]) of a convolution with cyclic padding; in_tiles: with products of bfloat16, where the channels fit."""
+    return _Convolution.apply(wave.z, wave.coefficients, wave.bounds, weight.contiguous(), out_bounds, wrap % wave.z.shape[2], stride, in_tiles)
 
 
 def combine(wave: Wave, skip: Wave, out_bounds: torch.Tensor):

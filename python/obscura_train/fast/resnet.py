@@ -5,17 +5,25 @@ import math
 import torch
 
 from ..activations import Hermite
+from ..errors import UserError
 from ..networks.resnet import ResNet
 from ..padding import turn
+from .build import kernels
 from .functions import Wave, combine, convolve, no_bounds
 from .hermite import BatchCoefficients, bounds_of_all
 
 
 class FastResNet:
-    """Runs `network`, watched by its RangeControl, in training or evaluation mode as the network itself is."""
+    """Runs `network`, watched by its RangeControl, in training or evaluation mode as the network itself is.
 
-    def __init__(self, network: ResNet, control):
+    precision: "bfloat16" multiplies so, in the processor's matrix tiles; sums and all else are float32.
+    """
+
+    def __init__(self, network: ResNet, control, precision: str = "float32"):
         self.network, self.control, self.bounds = network, control, []
+        self.in_tiles = precision == "bfloat16"
+        if self.in_tiles and not kernels().tiles_available():
+            raise UserError("--precision bfloat16 needs a processor with matrix tiles for it (AMX); train without")
 
     @staticmethod
     def supports(network) -> bool:
@@ -34,14 +42,24 @@ class FastResNet:
             if index in turned:
                 x = x.with_values(turn(x.z, turned[index]))
             inner = self._convolve(block.conv1, x, block.act1)
-            skip = x if block.shortcut is None else _convolve_normalised(block.shortcut, x, block.shortcut_norm)
+            skip = x if block.shortcut is None else self._convolve_normalised(block.shortcut, x, block.shortcut_norm)
             bounds = self.bounds[block.act2.index]
-            x = self._activate(block.act2, bounds, *combine(_convolve_normalised(block.conv2, inner, block.norm2), skip, bounds))
+            x = self._activate(block.act2, bounds, *combine(self._convolve_normalised(block.conv2, inner, block.norm2), skip, bounds))
         return network.head(x.values().mean((2, 3)))
 
     def _convolve(self, conv, x: Wave, activation: Hermite) -> Wave:
         bounds = self.bounds[activation.index]
-        return self._activate(activation, bounds, *convolve(x, conv.weight, bounds, conv.wrap, conv.stride))
+        return self._activate(activation, bounds, *convolve(x, conv.weight, bounds, conv.wrap, conv.stride, self.in_tiles))
+
+    def _convolve_normalised(self, conv, x: Wave, norm) -> Wave:
+        """A convolution and its batch normalisation."""
+        bounds = no_bounds(conv.weight.shape[0])
+        z, _, moments = convolve(x, conv.weight, bounds, conv.wrap, conv.stride, self.in_tiles)
+        mean, variance = (moments[0], moments[1] - moments[0] * moments[0]) if norm.training else (norm.running_mean, norm.running_var)
+        if norm.training:
+            _update(norm, mean.detach(), variance.detach(), z.numel() // z.shape[1])
+        scale = norm.weight * (variance.clamp_min(0) + norm.eps).rsqrt()
+        return Wave(z, torch.stack([torch.zeros_like(scale), scale, norm.bias - scale * mean]), bounds)
 
     def _activate(self, activation: Hermite, bounds, z, peak, moments) -> Wave:
         control = self.control
@@ -65,17 +83,6 @@ def _plain(x: torch.Tensor) -> Wave:
     channels = x.shape[1]
     identity = torch.tensor([0.0, 1.0, 0.0])[:, None].expand(3, channels).contiguous()
     return Wave(x.contiguous(memory_format=torch.channels_last), identity, no_bounds(channels))
-
-
-def _convolve_normalised(conv, x: Wave, norm) -> Wave:
-    """A convolution and its batch normalisation."""
-    bounds = no_bounds(conv.weight.shape[0])
-    z, _, moments = convolve(x, conv.weight, bounds, conv.wrap, conv.stride)
-    mean, variance = (moments[0], moments[1] - moments[0] * moments[0]) if norm.training else (norm.running_mean, norm.running_var)
-    if norm.training:
-        _update(norm, mean.detach(), variance.detach(), z.numel() // z.shape[1])
-    scale = norm.weight * (variance.clamp_min(0) + norm.eps).rsqrt()
-    return Wave(z, torch.stack([torch.zeros_like(scale), scale, norm.bias - scale * mean]), bounds)
 
 
 @torch.no_grad()

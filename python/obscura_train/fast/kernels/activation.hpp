@@ -31,8 +31,9 @@ struct WatchGradient {
     float peak;
 };
 
-inline Vector inside(Vector value, Vector z, Vector low, Vector high) {
-    const Vector zero = {};
+template <class V>
+inline V inside(V value, V z, V low, V high) {
+    const V zero = {};
     value = z < low ? zero : value;
     return z > high ? zero : value;
 }
@@ -40,22 +41,26 @@ inline Vector inside(Vector value, Vector z, Vector low, Vector high) {
 // sums [3, channels], largest [channels].
 inline void note_moments(const float* z, const Watch& watch, int64_t pixels, int64_t channels, float* sums,
                          float* largest) {
-    for (int64_t c = 0; c < channels; c += kLanes) {
-        const Vector low = load(watch.low + c), high = load(watch.high + c), shift = load(watch.shift + c);
-        Vector first = {}, second = {}, fourth = {}, top = {};
-        for (int64_t i = 0; i < pixels; ++i) {
-            const Vector value = load(z + i * channels + c), distance = magnitude(value + shift);
-            top = distance <= top ? top : distance;  // NaN stays
-            const Vector x = cut(value, low, high), square = x * x;
-            first += x;
-            second += square;
-            fourth += square * square;
+    with_widest(channels, [&]<int64_t Lanes>() {
+        using V = Vector<Lanes>;
+        for (int64_t c = 0; c < channels; c += Lanes) {
+            const V low = load<Lanes>(watch.low + c), high = load<Lanes>(watch.high + c),
+                    shift = load<Lanes>(watch.shift + c);
+            V first = {}, second = {}, fourth = {}, top = {};
+            for (int64_t i = 0; i < pixels; ++i) {
+                const V value = load<Lanes>(z + i * channels + c), distance = magnitude(value + shift);
+                top = distance <= top ? top : distance;  // NaN stays
+                const V x = cut(value, low, high), square = x * x;
+                first += x;
+                second += square;
+                fourth += square * square;
+            }
+            store(sums + c, first);
+            store(sums + channels + c, second);
+            store(sums + 2 * channels + c, fourth);
+            store(largest + c, top);
         }
-        store(sums + c, first);
-        store(sums + channels + c, second);
-        store(sums + 2 * channels + c, fourth);
-        store(largest + c, top);
-    }
+    });
 }
 
 // Adds to dz what the noted moments and the peak of z give.
@@ -63,15 +68,18 @@ inline void add_watch_gradient(const float* z, const Watch& watch, const WatchGr
                                int64_t channels, float* dz) {
     float top = -1;
     int64_t place = 0;
-    for (int64_t c = 0; c < channels; c += kLanes) {
-        const Vector low = load(watch.low + c), high = load(watch.high + c);
-        const Vector first = load(gradient.first + c), second = 2 * load(gradient.second + c),
-                     fourth = 4 * load(gradient.fourth + c);
-        for (int64_t i = 0; i < pixels; ++i) {
-            const Vector x = load(z + i * channels + c), slope = first + x * (second + fourth * x * x);
-            store(dz + i * channels + c, load(dz + i * channels + c) + inside(slope, x, low, high));
+    with_widest(channels, [&]<int64_t Lanes>() {
+        using V = Vector<Lanes>;
+        for (int64_t c = 0; c < channels; c += Lanes) {
+            const V low = load<Lanes>(watch.low + c), high = load<Lanes>(watch.high + c);
+            const V first = load<Lanes>(gradient.first + c), second = 2 * load<Lanes>(gradient.second + c),
+                    fourth = 4 * load<Lanes>(gradient.fourth + c);
+            for (int64_t i = 0; i < pixels; ++i) {
+                const V x = load<Lanes>(z + i * channels + c), slope = first + x * (second + fourth * x * x);
+                store(dz + i * channels + c, load<Lanes>(dz + i * channels + c) + inside(slope, x, low, high));
+            }
         }
-    }
+    });
     if (gradient.peak == 0) return;
     for (int64_t c = 0; c < channels; ++c)
         for (int64_t at = c; at < pixels * channels; at += channels) {
@@ -85,50 +93,56 @@ inline void add_watch_gradient(const float* z, const Watch& watch, const WatchGr
 // Gradients through y = curve(z): dz from dy, which may be one array; sums [3, channels] of dy z^2, dy z and dy.
 inline void curve_gradient(const float* dy, const float* z, const Curve& curve, int64_t pixels, int64_t channels,
                            float* dz, float* sums) {
-    for (int64_t c = 0; c < channels; c += kLanes) {
-        const Vector low = load(curve.low + c), high = load(curve.high + c), twice = 2 * load(curve.a + c),
-                     b = load(curve.b + c);
-        Vector of_a = {}, of_b = {}, of_c = {};
-        for (int64_t i = 0; i < pixels; ++i) {
-            const Vector value = load(z + i * channels + c), x = cut(value, low, high), g = load(dy + i * channels + c);
-            of_a += g * x * x;
-            of_b += g * x;
-            of_c += g;
-            store(dz + i * channels + c, inside(g * (twice * value + b), value, low, high));
+    with_widest(channels, [&]<int64_t Lanes>() {
+        using V = Vector<Lanes>;
+        for (int64_t c = 0; c < channels; c += Lanes) {
+            const V low = load<Lanes>(curve.low + c), high = load<Lanes>(curve.high + c),
+                    twice = 2 * load<Lanes>(curve.a + c), b = load<Lanes>(curve.b + c);
+            V of_a = {}, of_b = {}, of_c = {};
+            for (int64_t i = 0; i < pixels; ++i) {
+                const V value = load<Lanes>(z + i * channels + c), x = cut(value, low, high),
+                        g = load<Lanes>(dy + i * channels + c);
+                of_a += g * x * x;
+                of_b += g * x;
+                of_c += g;
+                store(dz + i * channels + c, inside(g * (twice * value + b), value, low, high));
+            }
+            store(sums + c, of_a);
+            store(sums + channels + c, of_b);
+            store(sums + 2 * channels + c, of_c);
         }
-        store(sums + c, of_a);
-        store(sums + channels + c, of_b);
-        store(sums + 2 * channels + c, of_c);
-    }
+    });
 }
 
 // curve(z) of `count` neighbouring pixels, of any number of channels.
 inline void apply_curve(const float* z, const Curve& curve, int64_t count, int64_t channels, float* y) {
-    const int64_t whole = channels / kLanes * kLanes;
-    for (int64_t c = 0; c < whole; c += kLanes) {
-        const Vector a = load(curve.a + c), b = load(curve.b + c), constant = load(curve.c + c),
-                     low = load(curve.low + c), high = load(curve.high + c);
-        for (int64_t i = 0; i < count; ++i) {
-            const Vector x = cut(load(z + i * channels + c), low, high);
-            store(y + i * channels + c, (a * x + b) * x + constant);
+    with_widest(channels, [&]<int64_t Lanes>() {
+        using V = Vector<Lanes>;
+        const int64_t whole = channels / Lanes * Lanes;
+        for (int64_t c = 0; c < whole; c += Lanes) {
+            const V a = load<Lanes>(curve.a + c), b = load<Lanes>(curve.b + c), constant = load<Lanes>(curve.c + c),
+                    low = load<Lanes>(curve.low + c), high = load<Lanes>(curve.high + c);
+            for (int64_t i = 0; i < count; ++i) {
+                const V x = cut(load<Lanes>(z + i * channels + c), low, high);
+                store(y + i * channels + c, (a * x + b) * x + constant);
+            }
         }
-    }
-    for (int64_t c = whole; c < channels; ++c)
-        for (int64_t i = c; i < count * channels; i += channels) {
-            const float x = std::min(std::max(z[i], curve.low[c]), curve.high[c]);
-            y[i] = (curve.a[c] * x + curve.b[c]) * x + curve.c[c];
-        }
+        for (int64_t c = whole; c < channels; ++c)
+            for (int64_t i = c; i < count * channels; i += channels) {
+                const float x = std::min(std::max(z[i], curve.low[c]), curve.high[c]);
+                y[i] = (curve.a[c] * x + curve.b[c]) * x + curve.c[c];
+            }
+    });
 }
 
 // A number for every channel and each of three sums, of all images: [3, channels].  Summed image by image, so that
 // results do not depend on the number of threads.
 inline void sum_over_images(const std::vector<float>& sums, int64_t channels, double factor, float* total) {
     const size_t row = 3 * channels;
-    for (size_t i = 0; i < row; ++i) {
-        double sum = 0;
-        for (size_t at = i; at < sums.size(); at += row) sum += sums[at];
-        total[i] = static_cast<float>(sum * factor);
-    }
+    std::vector<double> sum(row);
+    for (size_t first = 0; first < sums.size(); first += row)
+        for (size_t i = 0; i < row; ++i) sum[i] += sums[first + i];
+    for (size_t i = 0; i < row; ++i) total[i] = static_cast<float>(sum[i] * factor);
 }
 
 // Every image's peak: its largest |z + shift| / rms; infinite where it is not a number.

@@ -1,24 +1,16 @@
 #include "convolution.hpp"
 
 #include <algorithm>
-#include <memory>
-#include <span>
 #include <vector>
 
 #include "correlation.hpp"
+#include "group_sums.hpp"
 #include "padded_image.hpp"
 
 namespace kernels {
 namespace {
 
 using Buffer = std::vector<float>;
-
-// So many images' weight gradients are summed one after another, whatever the number of threads.
-constexpr int64_t kGroup = 4;
-
-int64_t block_width(int64_t channels_left) {
-    return channels_left >= 2 * kLanes ? 2 * kLanes : kLanes;
-}
 
 // weight(output, input, tap) in the order of PackedWeights.
 template <class Weight>
@@ -98,16 +90,6 @@ std::vector<PixelClass> backward_pixels(const Convolution& shape) {
     return classes;
 }
 
-// One tap and input channel of all groups' weight gradients, to the order of weights.
-void sum_groups(const Convolution& shape, std::span<const float> group_sums, int64_t tap_input, float* d_weights) {
-    const int64_t tap = tap_input / shape.inputs, input = tap_input % shape.inputs, taps = shape.size * shape.size;
-    Buffer sum(shape.outputs);
-    for (size_t first = tap_input * shape.outputs; first < group_sums.size(); first += shape.weights())
-        for (int64_t output = 0; output < shape.outputs; ++output) sum[output] += group_sums[first + output];
-    for (int64_t output = 0; output < shape.outputs; ++output)
-        d_weights[(output * shape.inputs + input) * taps + tap] = sum[output];
-}
-
 }  // namespace
 
 void convolve(const Convolution& shape, const float* z, const Curve& curve, const float* weights, const Watch& watch,
@@ -140,12 +122,10 @@ void convolve_gradient(const Convolution& shape, const float* d_out, const Watch
     const PixelClass pixels = forward_pixels(shape);
     const std::vector<PixelClass> classes = backward_pixels(shape);
     const int64_t in_values = shape.pixels() * shape.inputs, out_values = shape.out_pixels() * shape.outputs;
-    const int64_t groups = (shape.images + kGroup - 1) / kGroup;
     Buffer sums(dz ? shape.images * 3 * shape.inputs : 0);
-    const auto group_sums =
-        std::make_unique_for_overwrite<float[]>(groups * shape.weights());  // [groups][size, size, inputs, outputs]
+    GroupSums weight_sums(shape, shape.inputs);
 
-    const auto one_image = [&](int64_t n, PaddedImage& x, PaddedImage& spread, Buffer& gradient, float* weight_sums) {
+    const auto one_image = [&](int64_t n, PaddedImage& x, PaddedImage& spread, Buffer& gradient, float* image_sums) {
         const float* image = z + n * in_values;
         std::copy_n(d_out + n * out_values, out_values, gradient.data());
         WatchGradient noted = moments;
@@ -153,11 +133,9 @@ void convolve_gradient(const Convolution& shape, const float* d_out, const Watch
         add_watch_gradient(out + n * out_values, watch, noted, shape.out_pixels(), shape.outputs, gradient.data());
         fill_with_curve(x, shape, image, curve);
         add_products(x.data(), pixels.from, shape.padded_columns() * shape.inputs, gradient.data(), pixels.to,
-                     shape.size, shape.size * shape.inputs, shape.outputs, weight_sums);
+                     shape.size, shape.size * shape.inputs, shape.outputs, image_sums);
         if (!dz) return;
-        for (int64_t row = 0, at = 0; row < shape.rows; row += shape.stride)
-            for (int64_t column = 0; column < shape.columns; column += shape.stride, at += shape.outputs)
-                std::copy_n(gradient.data() + at, shape.outputs, spread.at(row, column));
+        spread.fill_strided(gradient.data());
         spread.wrap_around();
         float* result = dz + n * in_values;
         if (shape.size < shape.stride) std::fill_n(result, in_values, 0.0F);  // pixels that no window reaches
@@ -170,15 +148,15 @@ void convolve_gradient(const Convolution& shape, const float* d_out, const Watch
         PaddedImage x(shape, shape.inputs), spread(shape, shape.outputs);
         Buffer gradient(out_values);
 #pragma omp for schedule(dynamic)
-        for (int64_t group = 0; group < groups; ++group) {
-            float* weight_sums = group_sums.get() + group * shape.weights();
-            std::fill_n(weight_sums, shape.weights(), 0.0F);
+        for (int64_t group = 0; group < weight_sums.groups(); ++group) {
+            float* sums_of_group = weight_sums.of(group);
+            std::fill_n(sums_of_group, weight_sums.group_size(), 0.0F);
             for (int64_t n = group * kGroup; n < std::min((group + 1) * kGroup, shape.images); ++n)
-                one_image(n, x, spread, gradient, weight_sums);
+                one_image(n, x, spread, gradient, sums_of_group);
         }
 #pragma omp for
         for (int64_t tap_input = 0; tap_input < shape.size * shape.size * shape.inputs; ++tap_input)
-            sum_groups(shape, {group_sums.get(), static_cast<size_t>(groups * shape.weights())}, tap_input, d_weights);
+            weight_sums.total(tap_input, d_weights);
     }
     if (dz) sum_over_images(sums, shape.inputs, 1, d_coefficients);
 }

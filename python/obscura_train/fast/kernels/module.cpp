@@ -9,6 +9,7 @@
 
 #include "combination.hpp"
 #include "convolution.hpp"
+#include "tile_convolution.hpp"
 
 namespace {
 
@@ -78,16 +79,16 @@ Convolution shape_of(const Tensor& z, const Tensor& weight, int64_t wrap, int64_
     return {z.size(0), z.size(2), z.size(3), z.size(1), weight.size(0), weight.size(2), stride, wrap};
 }
 
-// (out, peaks [N], moments [3, outputs]), see convolution.hpp.
+// (out, peaks [N], moments [3, outputs]), see convolution.hpp; in_tiles: with products of bfloat16, where channels fit.
 std::tuple<Tensor, Tensor, Tensor> convolve(const Tensor& z, const Tensor& coefficients, const Tensor& bounds,
                                             const Tensor& weight, const Tensor& out_bounds, int64_t wrap,
-                                            int64_t stride) {
+                                            int64_t stride, bool in_tiles) {
     const Convolution shape = shape_of(z, weight, wrap, stride);
     Tensor out = empty_images(shape.images, shape.outputs, shape.out_rows(), shape.out_columns());
     Tensor moments = torch::empty({3, shape.outputs}), peaks = torch::empty({shape.images});
-    kernels::convolve(shape, values(z), curve_of(coefficients, bounds, shape.inputs), values(weight),
-                      watch_of(out_bounds, shape.outputs), at::get_num_threads(), results(out), results(moments),
-                      results(peaks));
+    const auto by = in_tiles && kernels::fits_tiles(shape, false) ? kernels::convolve_in_tiles : kernels::convolve;
+    by(shape, values(z), curve_of(coefficients, bounds, shape.inputs), values(weight),
+       watch_of(out_bounds, shape.outputs), at::get_num_threads(), results(out), results(moments), results(peaks));
     return {out, peaks, moments};
 }
 
@@ -96,7 +97,7 @@ std::tuple<Tensor, Tensor, Tensor> convolve_gradient(const Tensor& d_out, const 
                                                      const Tensor& d_peaks, const Tensor& out, const Tensor& out_bounds,
                                                      const Tensor& z, const Tensor& coefficients, const Tensor& bounds,
                                                      const Tensor& weight, int64_t wrap, int64_t stride,
-                                                     bool wants_input) {
+                                                     bool wants_input, bool in_tiles) {
     const Convolution shape = shape_of(z, weight, wrap, stride);
     check_images(d_out, "gradient");
     check_images(out, "output");
@@ -109,11 +110,12 @@ std::tuple<Tensor, Tensor, Tensor> convolve_gradient(const Tensor& d_out, const 
         dz = empty_images(shape.images, shape.inputs, shape.rows, shape.columns);
         d_coefficients = torch::empty({3, shape.inputs});
     }
-    kernels::convolve_gradient(shape, values(d_out), moments_of(d_moments, d_peaks, shape.images, shape.outputs),
-                               values(d_peaks), values(out), watch_of(out_bounds, shape.outputs), values(z),
-                               curve_of(coefficients, bounds, shape.inputs), values(weight), at::get_num_threads(),
-                               wants_input ? results(dz) : nullptr, wants_input ? results(d_coefficients) : nullptr,
-                               results(d_weight));
+    const auto by = in_tiles && kernels::fits_tiles(shape, wants_input) ? kernels::convolve_gradient_in_tiles
+                                                                        : kernels::convolve_gradient;
+    by(shape, values(d_out), moments_of(d_moments, d_peaks, shape.images, shape.outputs), values(d_peaks), values(out),
+       watch_of(out_bounds, shape.outputs), values(z), curve_of(coefficients, bounds, shape.inputs), values(weight),
+       at::get_num_threads(), wants_input ? results(dz) : nullptr, wants_input ? results(d_coefficients) : nullptr,
+       results(d_weight));
     return {dz, d_coefficients, d_weight};
 }
 
@@ -161,6 +163,7 @@ std::tuple<Tensor, Tensor, Tensor, Tensor> combine_gradient(const Tensor& dv, co
 }  // namespace
 
 PYBIND11_MODULE(TORCH_EXTENSION_NAME, module) {
+    module.def("tiles_available", &kernels::tiles_available);
     module.def("convolve", &convolve);
     module.def("convolve_gradient", &convolve_gradient);
     module.def("combine", &combine);

@@ -1,4 +1,5 @@
-// Eight floats at a time, in the compiler's own vectors; a processor without such registers gets several smaller ones.
+// Eight or sixteen floats at a time, in the compiler's own vectors; a processor without such registers gets several
+// smaller ones.
 
 #pragma once
 
@@ -6,25 +7,51 @@
 
 namespace kernels {
 
-constexpr int64_t kLanes = 8;
-using Vector = float __attribute__((vector_size(32)));
-using UnalignedVector = float __attribute__((vector_size(32), aligned(4), may_alias));
+// A vector's type, and that of one anywhere in memory.
+template <int64_t Lanes>
+struct VectorTypes {
+    using Aligned [[gnu::vector_size(4 * Lanes)]] = float;
+    using Unaligned [[gnu::vector_size(4 * Lanes), gnu::aligned(4), gnu::may_alias]] = float;
+};
 
-inline Vector load(const float* from) {
-    return *reinterpret_cast<const UnalignedVector*>(from);
+template <int64_t Lanes>
+using Vector = typename VectorTypes<Lanes>::Aligned;
+
+constexpr int64_t kNarrow = 8;
+#ifdef __AVX512F__
+constexpr int64_t kWide = 16;
+#else
+constexpr int64_t kWide = 8;
+#endif
+
+template <int64_t Lanes>
+inline Vector<Lanes> load(const float* from) {
+    return *reinterpret_cast<const typename VectorTypes<Lanes>::Unaligned*>(from);
 }
-inline void store(float* to, Vector value) {
-    *reinterpret_cast<UnalignedVector*>(to) = value;
+template <class V>
+inline void store(float* to, V value) {
+    *reinterpret_cast<typename VectorTypes<sizeof(V) / sizeof(float)>::Unaligned*>(to) = value;
 }
 
 // value within [low, high]; NaN stays.
-inline Vector cut(Vector value, Vector low, Vector high) {
+template <class V>
+inline V cut(V value, V low, V high) {
     value = value < low ? low : value;
     return value > high ? high : value;
 }
 
-inline Vector magnitude(Vector value) {
+template <class V>
+inline V magnitude(V value) {
     return value < 0 ? -value : value;
+}
+
+// Calls with_lanes.operator()<Lanes>() for the widest vectors that divide the channels.
+template <class WithLanes>
+inline void with_widest(int64_t channels, WithLanes&& with_lanes) {
+    if (channels % kWide == 0)
+        with_lanes.template operator()<kWide>();
+    else
+        with_lanes.template operator()<kNarrow>();
 }
 
 }  // namespace kernels
