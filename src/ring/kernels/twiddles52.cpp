@@ -23,7 +23,7 @@ struct PassFactors {
                                    : twiddles.tail[tail_index(depth, residue, log_degree)];
     }
     u32 forward(int depth, int, u32 residue, u32 entry) const {
-        const int s = std::bit_width(entry) - 1;
+        const int s = std::bit_width(entry | 1) - 1;  // entries count from 1
         const u32 factor = stage(depth + s, residue + (reverse_bits(entry - (1u << s), s) << depth));
         return depth + s == 0 ? q - factor : factor;  // the fold leaves the second half negated
     }
