@@ -3,6 +3,7 @@
 #include <bit>
 
 #include "ring/bit_reversal.hpp"
+#include "ring/kernels/tail_passes.hpp"
 #include "ring/ntt_table.hpp"
 
 namespace obscura::ring {

@@ -9,16 +9,6 @@ namespace obscura::ring {
 
 struct Twiddles;
 
-/// The stages of a column are done in few passes of two or three, the deepest in passes of two where possible: these
-/// have the most twiddles, and rows of the array that are far apart. Stages of the first pass when `left` remain:
-constexpr int first_stages(int left) {
-    return left == 2 || left == 4 ? 2 : 3;
-}
-/// The same division from below: stages of the last pass of `count`.
-constexpr int last_stages(int count) {
-    return count % 3 == 0 ? 3 : 2;
-}
-
 /// The smallest ring that these transforms handle.
 inline constexpr int min_log_degree52 = 12;
 

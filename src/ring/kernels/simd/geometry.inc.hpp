@@ -1,6 +1,7 @@
 #pragma once
 
 #include "ring/bit_reversal.hpp"
+#include "ring/kernels/tail_passes.hpp"
 #include "ring/ntt_table.hpp"
 
 /// Where the vector transforms have what. Include a vector header first: it says how many slots a vector has.
