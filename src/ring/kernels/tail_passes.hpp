@@ -1,7 +1,8 @@
 #pragma once
 
 /// How vector transforms divide the stages of a column, below the head, among passes: few passes of two or three
-/// stages, the deepest of two where possible, as these have the most twiddles, and rows of the array that are far apart.
+/// stages, the deepest of two where possible, as these have the most twiddles, and rows of the array that are far
+/// apart.
 namespace obscura::ring {
 
 /// Stages of the first pass when `left` remain, left >= 2.
