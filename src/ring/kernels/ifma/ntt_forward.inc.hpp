@@ -1,8 +1,8 @@
 #pragma once
 
-#include "ring/kernels/column_zero.hpp"
 #include "ring/kernels/ifma/butterflies.inc.hpp"
 #include "ring/kernels/scratch.hpp"
+#include "ring/kernels/simd/head.inc.hpp"
 
 /// Forward transform: the passes of simd/ntt_forward.inc.hpp, with a work area of 64-bit numbers. Coefficients are
 /// below 4q; the fold adds (4 + 2) q to that, and a stage on numbers below X = k q makes them 2 X + 2q: they are below
@@ -39,7 +39,7 @@ template <int Stages, class TwiddleOf>
     });
 }
 
-/// Fold and the stages of the roots.
+/// The head's stages on 64-bit numbers.
 struct ForwardRoots {
     Prime p;
     Twiddle
@@ -54,9 +54,8 @@ struct ForwardRoots {
           offsets(0),
           twiddles{t.forward52.roots.data()} {}
 
-    /// Columns [j, j + lanes) of `lanes` rows of `stride` words together with their mirror images, and transposition.
-    /// x[t], y[t]: the slots of position j + t, stride - j - t.
-    [[gnu::always_inline]] void operator()(const u32* in, int stride, int j, Vec* x, Vec* y) const {
+    /// Fold, the stages of the roots, transposition.
+    [[gnu::always_inline]] void run(const u32* in, int stride, int j, Vec* x, Vec* y) const {
         const int mirror = stride - j - (lanes - 1);  // the last of the mirrored columns is stride - j
         unroll<0, lanes / 2>([&](auto row) __attribute__((always_inline)) {
             constexpr int k = row.value, last = lanes - 1 - k;
@@ -75,71 +74,39 @@ struct ForwardRoots {
         transform(x);
         transform(y);
     }
-};
 
-/// The other stages of the head for one position of all classes; `row` is its row of the work area.
-inline void forward_classes(const NttTable& t, const Geometry& g, Vec* x, u64* row) {
-    constexpr int groups = 1 << first_class_stages;
-    const Prime p(t.modulus.q);
-    const u64* entries = t.forward52.classes.data();
-    const auto first = class_twiddles<groups>(entries);
-    const ForwardOffsets<first_class_stages> first_offsets(lanes_log);
-    for (int i = 0; i < 8; ++i) {
-        Vec v[groups];
-        unroll<0, groups>([&](auto k) __attribute__((always_inline)) { v[k.value] = load(x + i + 8 * k.value); });
-        forward_butterflies<first_class_stages>(v, first, first_offsets, p);
-        reverse_order<first_class_stages>(v);
-        unroll<0, groups>([&](auto k) __attribute__((always_inline)) { store(x + i + 8 * k.value, v[k.value]); });
-    }
-    entries += words_of_entries(first_class_stages);
-    const ForwardOffsets<3> last_offsets(lanes_log + first_class_stages);
-    for (int group = 0; group < groups; ++group, entries += words_of_entries(3)) {
-        Vec v[8];
-        unroll<0, 8>([&](auto k) __attribute__((always_inline)) { v[k.value] = load(x + 8 * group + k.value); });
-        forward_butterflies<3>(v, LaneTwiddles<1>{entries}, last_offsets, p);
-        reverse_order<3>(v);
-        unroll<0, 8>([&](auto k) __attribute__((always_inline)) {
-            store(row + g.in_row(static_cast<std::size_t>(group + groups * k.value)), v[k.value]);
-        });
-    }
-}
-
-/// Position 0 of all classes, which is its own mirror image: its words are transformed like a small ring's.
-inline void forward_position_zero(const NttTable& t, const Geometry& g, const u32* in, u64* work) {
-    const ForwardRoots roots(t);
-    alignas(64) u32 comb[head_slots + lanes] = {}, column_zero[lanes];
-    for (int i = 0; i < head_slots; ++i) comb[i] = in[i * g.rows];
-    Vec x[classes], y[lanes];
-    for (int j = 1; j < classes; j += lanes) {
-        Vec columns_of[lanes];
-        roots(comb, classes, j, columns_of, y);
-        for (int k = 0; k < lanes && j + k < classes; ++k) x[j + k] = columns_of[k];
-    }
-    forward_column_zero(t, comb, classes, lanes, column_zero);
-    for (const int slot : {1, 2, 4, 7}) column_zero[slot] = t.modulus.q - column_zero[slot];
-    x[0] = load_words(column_zero);
-    forward_classes(t, g, x, work + g.row(0));
-}
-
-inline void forward_head(const NttTable& t, const Geometry& g, const u32* in, u64* work) {
-    const ForwardRoots roots(t);  // its address goes nowhere, so that it stays in registers
-    for (int j = 1; j <= g.rows / 2; j += lanes) {
-        Vec x[lanes][classes + 1], y[lanes][classes + 1];  // one more, for caches as in Geometry
-        for (int c = 0; c < classes; ++c) {
-            Vec a[lanes], b[lanes];
-            roots(in, g.segment, j + c * g.rows, a, b);
-            unroll<0, lanes>([&](auto k) __attribute__((always_inline)) {
-                x[k.value][c] = a[k.value];
-                y[k.value][classes - 1 - c] = b[k.value];
+    static void classes(const NttTable& t, const Geometry& g, Vec* x, u64* row) {
+        constexpr int groups = 1 << first_class_stages;
+        const Prime p(t.modulus.q);
+        const u64* entries = t.forward52.classes.data();
+        const auto first = class_twiddles<groups>(entries);
+        const ForwardOffsets<first_class_stages> first_offsets(lanes_log);
+        for (int i = 0; i < 8; ++i) {
+            Vec v[groups];
+            unroll<0, groups>([&](auto k) __attribute__((always_inline)) { v[k.value] = load(x + i + 8 * k.value); });
+            forward_butterflies<first_class_stages>(v, first, first_offsets, p);
+            reverse_order<first_class_stages>(v);
+            unroll<0, groups>([&](auto k) __attribute__((always_inline)) { store(x + i + 8 * k.value, v[k.value]); });
+        }
+        entries += words_of_entries(first_class_stages);
+        const ForwardOffsets<3> last_offsets(lanes_log + first_class_stages);
+        for (int group = 0; group < groups; ++group, entries += words_of_entries(3)) {
+            Vec v[8];
+            unroll<0, 8>([&](auto k) __attribute__((always_inline)) { v[k.value] = load(x + 8 * group + k.value); });
+            forward_butterflies<3>(v, LaneTwiddles<1>{entries}, last_offsets, p);
+            reverse_order<3>(v);
+            unroll<0, 8>([&](auto k) __attribute__((always_inline)) {
+                store(row + g.in_row(static_cast<std::size_t>(group + groups * k.value)), v[k.value]);
             });
         }
-        for (int k = 0; k < lanes; ++k) {
-            forward_classes(t, g, x[k], work + g.row(j + k));
-            forward_classes(t, g, y[k], work + g.row(g.rows - j - k));
-        }
     }
-    forward_position_zero(t, g, in, work);
-}
+
+    /// As the stages of the roots give them: negated in slots with an odd number of bits.
+    static Vec column_zero(const NttTable& t, u32* words) {
+        for (const int slot : {1, 2, 4, 7}) words[slot] = t.modulus.q - words[slot];
+        return load_words(words);
+    }
+};
 
 /// `Stages` stages of a column in place, from `depth` below the head on, but for the last ones.
 template <int Stages>
@@ -226,7 +193,7 @@ inline void ntt_forward(const NttTable& t, const u32* in, u32* out) {
     const Geometry g(t.log_degree);
     const u32 q = t.modulus.q;
     u64* column = reinterpret_cast<u64*>(kernel_scratch(2 * g.work_words()));
-    forward_head(t, g, in, column);
+    forward_head<ForwardRoots>(t, g, in, column);
     const u64* quotients = t.forward52.tail.data();
     for (int c = 0; c < columns; ++c, column += g.column_stride)
         for (int depth = 0; depth < g.tail_stages;) {

@@ -1,8 +1,8 @@
 #pragma once
 
-#include "ring/kernels/column_zero.hpp"
 #include "ring/kernels/ifma/inverse_stages.inc.hpp"
 #include "ring/kernels/scratch.hpp"
+#include "ring/kernels/simd/head.inc.hpp"
 
 /// Inverse transform: the passes of ntt_forward.inc.hpp backwards. Numbers stay below 2q 2^17 in the largest ring, and
 /// below twice that in the unfolding.
@@ -46,38 +46,8 @@ inline void inverse_tail_pass(const NttTable& t, const u64* quotients, const Geo
         });
 }
 
-/// The head's stages below the roots for one position of all classes; `row` is its row of the work area.
-inline void inverse_classes(const NttTable& t, const Geometry& g, const u64* row, Vec* x) {
-    constexpr int groups = 1 << first_class_stages;
-    const Prime p(t.modulus.q);
-    const LaneTwiddles<0> ratios{t.inverse52.ratios.data()};
-    const u64* first_entries = t.inverse52.classes.data();
-    const u64* entries = first_entries + words_of_entries(first_class_stages);
-    const InverseOffsets<3> last_offsets(t.modulus.q, g.tail_stages);
-    for (int group = 0; group < groups; ++group, entries += words_of_entries(3)) {
-        Vec v[8];
-        unroll<0, 8>([&](auto k) __attribute__((always_inline)) {
-            v[k.value] = load(row + g.in_row(static_cast<std::size_t>(group + groups * k.value)));
-        });
-        reverse_order<3>(v);
-        inverse_pass<3>(v, ratios, LaneTwiddles<1>{entries}, last_offsets, p);
-        unroll<0, 8>([&](auto k) __attribute__((always_inline)) { store(x + 8 * group + k.value, v[k.value]); });
-    }
-    const auto first = class_twiddles<groups>(first_entries);
-    const Twiddle ratio = ratios(Index<3>{});  // all that two stages need
-    const InverseOffsets<first_class_stages> first_offsets(t.modulus.q, g.tail_stages + 3);
-    for (int i = 0; i < 8; ++i) {
-        Vec v[groups];
-        unroll<0, groups>([&](auto k) __attribute__((always_inline)) { v[k.value] = load(x + i + 8 * k.value); });
-        reverse_order<first_class_stages>(v);
-        inverse_pass<first_class_stages>(
-            v, [&](auto) __attribute__((always_inline)) { return ratio; }, first, first_offsets, p);
-        unroll<0, groups>([&](auto k) __attribute__((always_inline)) { store(x + i + 8 * k.value, v[k.value]); });
-    }
-}
-
-/// The stages of the roots and the unfolding with the scale. Outputs k and 7 - k of the roots wait for factors, which
-/// become those of the scale but for their ratio.
+/// The head's stages on 64-bit numbers, and the unfolding with the scale. Outputs k and 7 - k of the roots wait for
+/// factors, which become those of the scale but for their ratio.
 struct InverseRoots {
     Prime p;
     InverseOffsets<lanes_log> offsets;
@@ -102,8 +72,7 @@ struct InverseRoots {
         }
     }
 
-    /// The roots of ntt_forward.inc.hpp backwards: transposition, stages, unfolding to columns [j, j + lanes) and their
-    /// mirror images.
+    /// ForwardRoots backwards: transposition, the stages of the roots, unfolding.
     template <bool Centred>
     [[gnu::always_inline]] void run(Vec* x, Vec* y, u32* out, int stride, int j) const {
         const int mirror = stride - j - (lanes - 1);
@@ -131,54 +100,42 @@ struct InverseRoots {
             store_halves(out + j + last * stride, out + mirror + k * stride, words(x[last], y[k]));
         });
     }
-};
 
-/// Position 0 of all classes, which is its own mirror image: its words are transformed like a small ring's.
-template <bool Centred>
-inline void inverse_position_zero(const NttTable& t, const InverseScale& scale, const Geometry& g, const u64* work,
-                                  u32* out) {
-    const InverseRoots roots(t, scale);
-    const u32 q = t.modulus.q;
-    alignas(64) u32 comb[head_slots + lanes], column_zero[lanes];
-    alignas(64) u64 numbers[lanes];
-    Vec v[classes];
-    inverse_classes(t, g, work + g.row(0), v);
-    for (int j = 1; j < classes; j += lanes) {
-        Vec x[lanes], y[lanes];
-        for (int k = 0; k < lanes; ++k) {
-            x[k] = v[(j + k) % classes];  // column `classes` would be column 0, a row on: see below
-            y[k] = v[classes - j - k];
-        }
-        roots.run<Centred>(x, y, comb, classes, j);
-    }
-    store(numbers, v[0]);
-    for (int k = 0; k < lanes; ++k) column_zero[k] = static_cast<u32>(numbers[k] % (u64{1} << 52) % q);
-    inverse_column_zero(t, scale, column_zero, classes, lanes, comb);
-    for (int k = 0; Centred && k < lanes; ++k)
-        if (comb[k * classes] > q / 2) comb[k * classes] -= q;
-    for (int i = 0; i < head_slots; ++i) out[i * g.rows] = comb[i];
-}
-
-template <bool Centred>
-inline void inverse_head(const NttTable& t, const InverseScale& scale, const Geometry& g, const u64* work, u32* out) {
-    const InverseRoots roots(t, scale);  // its address goes nowhere, so that it can stay in registers
-    for (int j = 1; j <= g.rows / 2; j += lanes) {
-        Vec x[lanes][classes + 1], y[lanes][classes + 1];  // one more, for caches as in Geometry
-        for (int k = 0; k < lanes; ++k) {
-            inverse_classes(t, g, work + g.row(j + k), x[k]);
-            inverse_classes(t, g, work + g.row(g.rows - j - k), y[k]);
-        }
-        for (int c = 0; c < classes; ++c) {
-            Vec a[lanes], b[lanes];
-            unroll<0, lanes>([&](auto k) __attribute__((always_inline)) {
-                a[k.value] = x[k.value][c];
-                b[k.value] = y[k.value][classes - 1 - c];
+    static void classes(const NttTable& t, const Geometry& g, const u64* row, Vec* x) {
+        constexpr int groups = 1 << first_class_stages;
+        const Prime p(t.modulus.q);
+        const LaneTwiddles<0> ratios{t.inverse52.ratios.data()};
+        const u64* first_entries = t.inverse52.classes.data();
+        const u64* entries = first_entries + words_of_entries(first_class_stages);
+        const InverseOffsets<3> last_offsets(t.modulus.q, g.tail_stages);
+        for (int group = 0; group < groups; ++group, entries += words_of_entries(3)) {
+            Vec v[8];
+            unroll<0, 8>([&](auto k) __attribute__((always_inline)) {
+                v[k.value] = load(row + g.in_row(static_cast<std::size_t>(group + groups * k.value)));
             });
-            roots.run<Centred>(a, b, out, g.segment, j + c * g.rows);
+            reverse_order<3>(v);
+            inverse_pass<3>(v, ratios, LaneTwiddles<1>{entries}, last_offsets, p);
+            unroll<0, 8>([&](auto k) __attribute__((always_inline)) { store(x + 8 * group + k.value, v[k.value]); });
+        }
+        const auto first = class_twiddles<groups>(first_entries);
+        const Twiddle ratio = ratios(Index<3>{});  // all that two stages need
+        const InverseOffsets<first_class_stages> first_offsets(t.modulus.q, g.tail_stages + 3);
+        for (int i = 0; i < 8; ++i) {
+            Vec v[groups];
+            unroll<0, groups>([&](auto k) __attribute__((always_inline)) { v[k.value] = load(x + i + 8 * k.value); });
+            reverse_order<first_class_stages>(v);
+            inverse_pass<first_class_stages>(
+                v, [&](auto) __attribute__((always_inline)) { return ratio; }, first, first_offsets, p);
+            unroll<0, groups>([&](auto k) __attribute__((always_inline)) { store(x + i + 8 * k.value, v[k.value]); });
         }
     }
-    inverse_position_zero<Centred>(t, scale, g, work, out);
-}
+
+    static void column_zero(const NttTable& t, Vec slots, u32* words) {
+        alignas(64) u64 numbers[lanes];
+        store(numbers, slots);
+        for (int k = 0; k < lanes; ++k) words[k] = static_cast<u32>(numbers[k] % (u64{1} << 52) % t.modulus.q);
+    }
+};
 
 template <bool Centred>
 inline void inverse_transform(const NttTable& t, const InverseScale& scale, const u32* in, u32* out) {
@@ -195,7 +152,7 @@ inline void inverse_transform(const NttTable& t, const InverseScale& scale, cons
             pass(t, quotients, g, left, in + c * column_slots, work + static_cast<std::size_t>(c) * g.column_stride);
             quotients += (((1 << stages) - 1) << left) * column_slots;
         }
-    inverse_head<Centred>(t, scale, g, work, out);
+    inverse_head<InverseRoots, Centred>(t, scale, g, work, out);
 }
 
 inline void ntt_inverse(const NttTable& t, const InverseScale& scale, const u32* in, u32* out) {

@@ -1,8 +1,8 @@
 #pragma once
 
-#include "ring/kernels/column_zero.hpp"
 #include "ring/kernels/scratch.hpp"
 #include "ring/kernels/simd/butterflies.inc.hpp"
+#include "ring/kernels/simd/head.inc.hpp"
 
 /// Forward transform, in two passes over the array. The head: fold and eight stages, for a vector of positions and its
 /// mirror image at a time; on the way the lanes of vectors become slots instead of positions. Then the tail, in place
@@ -10,93 +10,65 @@
 namespace obscura::ring {
 namespace {
 
-/// Columns [j, j + lanes) of `lanes` rows of `stride` words together with their mirror images: fold, the stages of the
-/// roots, transposition. x[t], y[t]: the slots of position j + t, stride - j - t.
-[[gnu::always_inline]] inline void forward_roots(const u32* in, int stride, int j, const Twiddle& imaginary,
-                                                 const RootTwiddles& twiddles, Bounds m, Vec* x, Vec* y) {
-    const int mirror = stride - j - (lanes - 1);  // the last of the mirrored columns is stride - j
-    unroll<0, lanes / 2>([&](auto row) __attribute__((always_inline)) {
-        constexpr int k = row.value, last = lanes - 1 - k;
-        const auto fold = [&](Vec & low, Vec & high) __attribute__((always_inline)) {
-            const Vec a = reduce_once(low, m.two_q), b = multiply_lazy(high, imaginary, m.q);
-            low = sub(add(a, m.two_q), b);
-            high = add(a, b);
-        };
-        x[k] = load(in + j + k * stride);
-        y[last] = load_reversed(in + mirror + last * stride);
-        fold(x[k], y[last]);
-        y[k] = load_reversed(in + mirror + k * stride);
-        x[last] = load(in + j + last * stride);
-        fold(y[k], x[last]);
-    });
-    const auto transform = [&](Vec * v) __attribute__((always_inline)) {
-        forward_butterflies<lanes_log>(v, twiddles, m);
-        reverse_order<lanes_log>(v);
-        transpose(v);
-    };
-    transform(x);
-    transform(y);
-}
+/// The head's stages on words below 4q.
+struct ForwardRoots {
+    Bounds m;
+    Twiddle imaginary;
+    RootTwiddles twiddles;
+    explicit ForwardRoots(const NttTable& t)
+        : m(bounds_of(t.modulus.q)), imaginary(broadcast(t.imaginary)), twiddles(t.forward) {}
 
-/// The other stages of the head for one position of all classes; `row` is its row of the work area.
-inline void forward_classes(const NttTable& t, Bounds m, const Geometry& g, Vec* x, u32* row) {
-    const u32 *values = t.forward.head.data(), *quotients = t.forward.head_quotient.data();
-    constexpr int groups = 1 << first_class_stages;
-    for (int i = 0; i < 8; ++i) {
-        Vec v[groups];
-        unroll<0, groups>([&](auto k) __attribute__((always_inline)) { v[k.value] = x[i + 8 * k.value]; });
-        forward_butterflies<first_class_stages>(v, SlotTwiddles{values + lanes, quotients + lanes, lanes}, m);
-        reverse_order<first_class_stages>(v);
-        unroll<0, groups>([&](auto k) __attribute__((always_inline)) { x[i + 8 * k.value] = v[k.value]; });
-    }
-    for (int group = 0; group < groups; ++group) {
-        Vec v[8];
-        unroll<0, 8>([&](auto k) __attribute__((always_inline)) { v[k.value] = x[8 * group + k.value]; });
-        const int at = (groups + group) * lanes;
-        forward_butterflies<3>(v, SlotTwiddles{values + at, quotients + at, groups * lanes}, m);
-        reverse_order<3>(v);
-        unroll<0, 8>([&](auto k) __attribute__((always_inline)) {
-            store(row + g.in_row(static_cast<std::size_t>(group + groups * k.value)), v[k.value]);
+    /// Fold, the stages of the roots, transposition.
+    [[gnu::always_inline]] void run(const u32* in, int stride, int j, Vec* x, Vec* y) const {
+        const int mirror = stride - j - (lanes - 1);  // the last of the mirrored columns is stride - j
+        unroll<0, lanes / 2>([&](auto row) __attribute__((always_inline)) {
+            constexpr int k = row.value, last = lanes - 1 - k;
+            const auto fold = [&](Vec & low, Vec & high) __attribute__((always_inline)) {
+                const Vec a = reduce_once(low, m.two_q), b = multiply_lazy(high, imaginary, m.q);
+                low = sub(add(a, m.two_q), b);
+                high = add(a, b);
+            };
+            x[k] = load(in + j + k * stride);
+            y[last] = load_reversed(in + mirror + last * stride);
+            fold(x[k], y[last]);
+            y[k] = load_reversed(in + mirror + k * stride);
+            x[last] = load(in + j + last * stride);
+            fold(y[k], x[last]);
         });
+        const auto transform = [&](Vec * v) __attribute__((always_inline)) {
+            forward_butterflies<lanes_log>(v, twiddles, m);
+            reverse_order<lanes_log>(v);
+            transpose(v);
+        };
+        transform(x);
+        transform(y);
     }
-}
 
-/// Position 0 of all classes, which is its own mirror image: its words are transformed like a small ring's.
-inline void forward_position_zero(const NttTable& t, Bounds m, const Geometry& g, const Twiddle& imaginary,
-                                  const RootTwiddles& twiddles, const u32* in, u32* work) {
-    alignas(64) u32 comb[head_slots + lanes] = {}, column_zero[lanes];
-    for (int i = 0; i < head_slots; ++i) comb[i] = in[i * g.rows];
-    Vec x[classes], y[lanes];
-    for (int j = 1; j < classes; j += lanes) {
-        Vec columns_of[lanes];
-        forward_roots(comb, classes, j, imaginary, twiddles, m, columns_of, y);
-        for (int k = 0; k < lanes && j + k < classes; ++k) x[j + k] = columns_of[k];
-    }
-    forward_column_zero(t, comb, classes, lanes, column_zero);
-    x[0] = load(column_zero);
-    forward_classes(t, m, g, x, work + g.row(0));
-}
-
-inline void forward_head(const NttTable& t, Bounds m, const Geometry& g, const u32* in, u32* work) {
-    const Twiddle imaginary = broadcast(t.imaginary);
-    const RootTwiddles twiddles(t.forward);
-    for (int j = 1; j <= g.rows / 2; j += lanes) {
-        Vec x[lanes][classes], y[lanes][classes];
-        for (int c = 0; c < classes; ++c) {
-            Vec a[lanes], b[lanes];
-            forward_roots(in, g.segment, j + c * g.rows, imaginary, twiddles, m, a, b);
-            unroll<0, lanes>([&](auto k) __attribute__((always_inline)) {
-                x[k.value][c] = a[k.value];
-                y[k.value][classes - 1 - c] = b[k.value];
+    static void classes(const NttTable& t, const Geometry& g, Vec* x, u32* row) {
+        const u32 *values = t.forward.head.data(), *quotients = t.forward.head_quotient.data();
+        const Bounds m = bounds_of(t.modulus.q);
+        constexpr int groups = 1 << first_class_stages;
+        for (int i = 0; i < 8; ++i) {
+            Vec v[groups];
+            unroll<0, groups>([&](auto k) __attribute__((always_inline)) { v[k.value] = x[i + 8 * k.value]; });
+            forward_butterflies<first_class_stages>(v, SlotTwiddles{values + lanes, quotients + lanes, lanes}, m);
+            reverse_order<first_class_stages>(v);
+            unroll<0, groups>([&](auto k) __attribute__((always_inline)) { x[i + 8 * k.value] = v[k.value]; });
+        }
+        for (int group = 0; group < groups; ++group) {
+            Vec v[8];
+            unroll<0, 8>([&](auto k) __attribute__((always_inline)) { v[k.value] = x[8 * group + k.value]; });
+            const int at = (groups + group) * lanes;
+            forward_butterflies<3>(v, SlotTwiddles{values + at, quotients + at, groups * lanes}, m);
+            reverse_order<3>(v);
+            unroll<0, 8>([&](auto k) __attribute__((always_inline)) {
+                store(row + g.in_row(static_cast<std::size_t>(group + groups * k.value)), v[k.value]);
             });
         }
-        for (int k = 0; k < lanes; ++k) {
-            forward_classes(t, m, g, x[k], work + g.row(j + k));
-            forward_classes(t, m, g, y[k], work + g.row(g.rows - j - k));
-        }
     }
-    forward_position_zero(t, m, g, imaginary, twiddles, in, work);
-}
+
+    static Vec column_zero(const NttTable&, const u32* words) { return load(words); }
+};
 
 /// `Stages` stages of a column in place, from `depth` below the head on; the last ones store reduced words to `out`.
 template <int Stages, bool Last>
@@ -134,7 +106,7 @@ inline void ntt_forward(const NttTable& t, const u32* in, u32* out) {
     const Geometry g(t.log_degree);
     const Bounds m = bounds_of(t.modulus.q);
     u32* work = kernel_scratch(g.work_words());
-    forward_head(t, m, g, in, work);
+    forward_head<ForwardRoots>(t, g, in, work);
     for (int c = 0; c < columns; ++c) {
         for (int depth = 0; depth < g.tail_stages;) {
             const int stages = first_stages(g.tail_stages - depth);

@@ -1,8 +1,8 @@
 #pragma once
 
-#include "ring/kernels/column_zero.hpp"
 #include "ring/kernels/scratch.hpp"
 #include "ring/kernels/simd/butterflies.inc.hpp"
+#include "ring/kernels/simd/head.inc.hpp"
 
 /// Inverse transform: the passes of ntt_forward.inc.hpp backwards.
 namespace obscura::ring {
@@ -38,115 +38,75 @@ inline void inverse_tail_pass(const u32* values, const u32* quotients, Bounds m,
             });
 }
 
-/// The head's stages below the roots for one position of all classes; `row` is its row of the work area.
-inline void inverse_classes(const NttTable& t, Bounds m, const Geometry& g, const u32* row, Vec* x) {
-    const u32 *values = t.inverse.head.data(), *quotients = t.inverse.head_quotient.data();
-    constexpr int groups = 1 << first_class_stages;
-    for (int group = 0; group < groups; ++group) {
-        Vec v[8];
-        unroll<0, 8>([&](auto k) __attribute__((always_inline)) {
-            v[k.value] = load(row + g.in_row(static_cast<std::size_t>(group + groups * k.value)));
-        });
-        reverse_order<3>(v);
-        const int at = (groups + group) * lanes;
-        inverse_butterflies<3>(v, SlotTwiddles{values + at, quotients + at, groups * lanes}, m);
-        unroll<0, 8>([&](auto k) __attribute__((always_inline)) { x[8 * group + k.value] = v[k.value]; });
-    }
-    for (int i = 0; i < 8; ++i) {
-        Vec v[groups];
-        unroll<0, groups>([&](auto k) __attribute__((always_inline)) { v[k.value] = x[i + 8 * k.value]; });
-        reverse_order<first_class_stages>(v);
-        inverse_butterflies<first_class_stages>(v, SlotTwiddles{values + lanes, quotients + lanes, lanes}, m);
-        unroll<0, groups>([&](auto k) __attribute__((always_inline)) { x[i + 8 * k.value] = v[k.value]; });
-    }
-}
-
-/// The constants of the unfolding with the scale.
-struct Unfolding {
+/// The head's stages on words below 2q, and the unfolding with the scale.
+struct InverseRoots {
     Bounds m;
     Vec half;
     Twiddle even, odds;
-    Unfolding(u32 q, const InverseScale& scale)
-        : m(bounds_of(q)), half(broadcast(q / 2)), even(broadcast(scale.even)), odds(broadcast(scale.odd)) {}
-};
+    RootTwiddles twiddles;
+    InverseRoots(const NttTable& t, const InverseScale& scale)
+        : m(bounds_of(t.modulus.q)),
+          half(broadcast(t.modulus.q / 2)),
+          even(broadcast(scale.even)),
+          odds(broadcast(scale.odd)),
+          twiddles(t.inverse) {}
 
-/// forward_roots backwards: transposition, the stages of the roots, unfolding to columns [j, j + lanes) and their
-/// mirror images.
-template <bool Centred>
-[[gnu::always_inline]] inline void inverse_roots(const RootTwiddles& twiddles, const Unfolding& u, Vec* x, Vec* y,
-                                                 u32* out, int stride, int j) {
-    const int mirror = stride - j - (lanes - 1);
-    const auto transform = [&](Vec * v) __attribute__((always_inline)) {
-        transpose(v);
-        reverse_order<lanes_log>(v);
-        inverse_butterflies<lanes_log>(v, twiddles, u.m);
-    };
-    transform(x);
-    transform(y);
-    unroll<0, lanes / 2>([&](auto row) __attribute__((always_inline)) {
-        constexpr int k = row.value, last = lanes - 1 - k;
-        const auto unfold = [&](Vec & low, Vec & high) __attribute__((always_inline)) {
-            const Vec sum = add(low, high), difference = sub(add(low, u.m.two_q), high);
-            low = multiply_full(sum, u.even, u.m.q);
-            high = multiply_full(difference, u.odds, u.m.q);
-            if constexpr (Centred) {
-                low = centre(low, u.m.q, u.half);
-                high = centre(high, u.m.q, u.half);
-            }
+    /// ForwardRoots backwards: transposition, the stages of the roots, unfolding.
+    template <bool Centred>
+    [[gnu::always_inline]] void run(Vec* x, Vec* y, u32* out, int stride, int j) const {
+        const int mirror = stride - j - (lanes - 1);
+        const auto transform = [&](Vec * v) __attribute__((always_inline)) {
+            transpose(v);
+            reverse_order<lanes_log>(v);
+            inverse_butterflies<lanes_log>(v, twiddles, m);
         };
-        unfold(x[k], y[last]);
-        store(out + j + k * stride, x[k]);
-        store_reversed(out + mirror + last * stride, y[last]);
-        unfold(y[k], x[last]);
-        store_reversed(out + mirror + k * stride, y[k]);
-        store(out + j + last * stride, x[last]);
-    });
-}
-
-/// Position 0 of all classes, which is its own mirror image: its words are transformed like a small ring's.
-template <bool Centred>
-inline void inverse_position_zero(const NttTable& t, const InverseScale& scale, const Geometry& g,
-                                  const RootTwiddles& twiddles, const Unfolding& u, const u32* work, u32* out) {
-    const u32 q = t.modulus.q;
-    alignas(64) u32 comb[head_slots + lanes], column_zero[lanes];
-    Vec v[classes];
-    inverse_classes(t, u.m, g, work + g.row(0), v);
-    for (int j = 1; j < classes; j += lanes) {
-        Vec x[lanes], y[lanes];
-        for (int k = 0; k < lanes; ++k) {
-            x[k] = v[(j + k) % classes];  // column `classes` would be column 0, a row on: see below
-            y[k] = v[classes - j - k];
-        }
-        inverse_roots<Centred>(twiddles, u, x, y, comb, classes, j);
+        transform(x);
+        transform(y);
+        unroll<0, lanes / 2>([&](auto row) __attribute__((always_inline)) {
+            constexpr int k = row.value, last = lanes - 1 - k;
+            const auto unfold = [&](Vec & low, Vec & high) __attribute__((always_inline)) {
+                const Vec sum = add(low, high), difference = sub(add(low, m.two_q), high);
+                low = multiply_full(sum, even, m.q);
+                high = multiply_full(difference, odds, m.q);
+                if constexpr (Centred) {
+                    low = centre(low, m.q, half);
+                    high = centre(high, m.q, half);
+                }
+            };
+            unfold(x[k], y[last]);
+            store(out + j + k * stride, x[k]);
+            store_reversed(out + mirror + last * stride, y[last]);
+            unfold(y[k], x[last]);
+            store_reversed(out + mirror + k * stride, y[k]);
+            store(out + j + last * stride, x[last]);
+        });
     }
-    store(column_zero, v[0]);
-    inverse_column_zero(t, scale, column_zero, classes, lanes, comb);
-    for (int k = 0; Centred && k < lanes; ++k)
-        if (comb[k * classes] > q / 2) comb[k * classes] -= q;
-    for (int i = 0; i < head_slots; ++i) out[i * g.rows] = comb[i];
-}
 
-template <bool Centred>
-inline void inverse_head(const NttTable& t, const InverseScale& scale, const Geometry& g, const u32* work, u32* out) {
-    const RootTwiddles twiddles(t.inverse);
-    const Unfolding u(t.modulus.q, scale);
-    for (int j = 1; j <= g.rows / 2; j += lanes) {
-        Vec x[lanes][classes], y[lanes][classes];
-        for (int k = 0; k < lanes; ++k) {
-            inverse_classes(t, u.m, g, work + g.row(j + k), x[k]);
-            inverse_classes(t, u.m, g, work + g.row(g.rows - j - k), y[k]);
-        }
-        for (int c = 0; c < classes; ++c) {
-            Vec a[lanes], b[lanes];
-            unroll<0, lanes>([&](auto k) __attribute__((always_inline)) {
-                a[k.value] = x[k.value][c];
-                b[k.value] = y[k.value][classes - 1 - c];
+    static void classes(const NttTable& t, const Geometry& g, const u32* row, Vec* x) {
+        const u32 *values = t.inverse.head.data(), *quotients = t.inverse.head_quotient.data();
+        const Bounds m = bounds_of(t.modulus.q);
+        constexpr int groups = 1 << first_class_stages;
+        for (int group = 0; group < groups; ++group) {
+            Vec v[8];
+            unroll<0, 8>([&](auto k) __attribute__((always_inline)) {
+                v[k.value] = load(row + g.in_row(static_cast<std::size_t>(group + groups * k.value)));
             });
-            inverse_roots<Centred>(twiddles, u, a, b, out, g.segment, j + c * g.rows);
+            reverse_order<3>(v);
+            const int at = (groups + group) * lanes;
+            inverse_butterflies<3>(v, SlotTwiddles{values + at, quotients + at, groups * lanes}, m);
+            unroll<0, 8>([&](auto k) __attribute__((always_inline)) { x[8 * group + k.value] = v[k.value]; });
+        }
+        for (int i = 0; i < 8; ++i) {
+            Vec v[groups];
+            unroll<0, groups>([&](auto k) __attribute__((always_inline)) { v[k.value] = x[i + 8 * k.value]; });
+            reverse_order<first_class_stages>(v);
+            inverse_butterflies<first_class_stages>(v, SlotTwiddles{values + lanes, quotients + lanes, lanes}, m);
+            unroll<0, groups>([&](auto k) __attribute__((always_inline)) { x[i + 8 * k.value] = v[k.value]; });
         }
     }
-    inverse_position_zero<Centred>(t, scale, g, twiddles, u, work, out);
-}
+
+    static void column_zero(const NttTable&, Vec slots, u32* words) { store(words, slots); }
+};
 
 template <bool Centred>
 inline void inverse_transform(const NttTable& t, const InverseScale& scale, const u32* in, u32* out) {
@@ -164,7 +124,7 @@ inline void inverse_transform(const NttTable& t, const InverseScale& scale, cons
                  g.rows, left, in + c * column_slots, work + c * g.column_stride);
         }
     }
-    inverse_head<Centred>(t, scale, g, work, out);
+    inverse_head<InverseRoots, Centred>(t, scale, g, work, out);
 }
 
 inline void ntt_inverse(const NttTable& t, const InverseScale& scale, const u32* in, u32* out) {
