@@ -128,7 +128,7 @@ def _train(spec, network, training, validation, options, folder: Path, resume: b
         torch.set_num_threads(options.threads)
     torch.set_flush_denormal(True)  # squares of small numbers: denormals cost a hundred times more
     if options.compiled and not FastResNet.supports(network):
-        print("--compiled has kernels for ResNets with Hermite activations and cyclic padding on a CPU; this network trains without them")
+        print("--compiled has kernels for ResNets with Hermite or ReLU activations and cyclic padding on a CPU; this network trains without them")
     last = folder / "last.pt"
     trainer = Trainer(spec, network, training, validation, options, folder, teacher, scores)
     if resume:

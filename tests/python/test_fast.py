@@ -8,6 +8,7 @@ import pytest
 import torch
 import torch.nn.functional as F
 
+from obscura_train.activations import NormReLU
 from obscura_train.fast import FastResNet
 from obscura_train.fast.functions import Wave, combine, convolve, make_bounds, no_bounds
 from obscura_train.networks import NetworkSpec, build
@@ -20,18 +21,39 @@ pytestmark = pytest.mark.skipif(not (shutil.which("g++") and shutil.which("ninja
 SIDE = 16
 
 
-@pytest.fixture(params=[((16, 32), "raster"), ((8, 24), "raster"), ((16, 32), "twisted")], ids=["whole vectors", "rests", "twisted"])
-def network(request, monkeypatch):
-    monkeypatch.setitem(SHAPES, "resnet20", ResNetShape((2, 1), request.param[0]))
+def small_network(monkeypatch, channels, padding, activation="hermite"):
+    """Two stages, with running statistics of a few batches."""
+    monkeypatch.setitem(SHAPES, "resnet20", ResNetShape((2, 1), channels))
     torch.manual_seed(3)
-    network = build(NetworkSpec(classes=5, padding=request.param[1]))
+    network = build(NetworkSpec(classes=5, padding=padding, activation=activation))
     for _ in range(10):
         network(torch.randint(0, 256, (16, 3, SIDE, SIDE)).float())
     return network
 
 
+@pytest.fixture(params=[((16, 32), "raster"), ((8, 24), "raster"), ((16, 32), "twisted")], ids=["whole vectors", "rests", "twisted"])
+def network(request, monkeypatch):
+    return small_network(monkeypatch, *request.param)
+
+
 @pytest.mark.parametrize("training", [True, False], ids=["batch statistics", "running statistics"])
 def test_values_gradients_and_statistics_agree(network, training):
+    compare(network, training)
+
+
+@pytest.mark.parametrize("training", [True, False], ids=["batch statistics", "running statistics"])
+def test_relu_agrees(monkeypatch, training):
+    """Lines that rise and lines that fall, cut where they meet zero."""
+    network = small_network(monkeypatch, (16, 32), "twisted", "relu")
+    norms = [module.norm for module in network.modules() if isinstance(module, NormReLU)]
+    with torch.no_grad():
+        for norm in norms:
+            norm.weight.copy_(torch.randn_like(norm.weight))
+            norm.bias.copy_(torch.randn_like(norm.bias))
+    compare(network, training)
+
+
+def compare(network, training):
     plain, fast = network, copy.deepcopy(network)
     pixels, results = torch.randint(0, 256, (6, 3, SIDE, SIDE)).float(), []
     for form, is_fast in ((plain, False), (fast, True)):

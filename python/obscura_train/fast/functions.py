@@ -17,7 +17,7 @@ class Wave:
 
     z: torch.Tensor
     coefficients: torch.Tensor
-    bounds: torch.Tensor
+    bounds: torch.Tensor  # may want gradients too: ReLU is a line that is cut where it meets zero
 
     def with_values(self, z: torch.Tensor) -> "Wave":
         return replace(self, z=z.contiguous(memory_format=torch.channels_last))
@@ -53,6 +53,12 @@ class _Layer(torch.autograd.Function):
         return d_values, d_moments, d_peak
 
 
+    @staticmethod
+    def of_curve(d_curve):
+        """d_curve [5, C], the gradients of a, b, c, low and high, as those of coefficients and of bounds."""
+        return (None, None) if d_curve is None else (d_curve[:3], torch.cat([d_curve[3:], torch.zeros_like(d_curve[:2])]))
+
+
 class _Convolution(_Layer):
     @staticmethod
     def forward(context, z, coefficients, bounds, weight, out_bounds, wrap, stride, in_tiles):
@@ -65,9 +71,9 @@ class _Convolution(_Layer):
     @staticmethod
     def backward(context, *gradients):
         *inputs, out, out_bounds = context.saved_tensors
-        wants_input = context.needs_input_grad[0] or context.needs_input_grad[1]
-        dz, d_coefficients, d_weight = kernels().convolve_gradient(*_Layer.gradients(out, *gradients), out, out_bounds, *inputs, *context.geometry, wants_input, context.in_tiles)
-        return dz, d_coefficients, None, d_weight, None, None, None, None
+        wants_input = any(context.needs_input_grad[:3])
+        dz, d_curve, d_weight = kernels().convolve_gradient(*_Layer.gradients(out, *gradients), out, out_bounds, *inputs, *context.geometry, wants_input, context.in_tiles)
+        return dz, *_Layer.of_curve(d_curve), d_weight, None, None, None, None
 
 
 class _Combination(_Layer):
@@ -81,8 +87,8 @@ class _Combination(_Layer):
     @staticmethod
     def backward(context, *gradients):
         *inputs, out_bounds, v = context.saved_tensors
-        dz, d_coefficients, d_skip, d_skip_coefficients = kernels().combine_gradient(*_Layer.gradients(v, *gradients), v, out_bounds, *inputs)
-        return dz, d_coefficients, None, d_skip, d_skip_coefficients, None, None
+        dz, d_curve, d_skip, d_skip_curve = kernels().combine_gradient(*_Layer.gradients(v, *gradients), v, out_bounds, *inputs)
+        return dz, *_Layer.of_curve(d_curve), d_skip, *_Layer.of_curve(d_skip_curve), None
 
 
 def convolve(wave: Wave, weight: torch.Tensor, out_bounds: torch.Tensor, wrap: int = 0, stride: int = 1, in_tiles: bool = False):

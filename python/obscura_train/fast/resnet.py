@@ -1,16 +1,18 @@
-"""A ResNet with Hermite activations and cyclic padding, run through the compiled kernels."""
+"""A ResNet with Hermite or ReLU activations and cyclic padding, run through the compiled kernels."""
 
 import math
 
 import torch
 
-from ..activations import Hermite
+from ..activations import Hermite, NormReLU
 from ..errors import UserError
 from ..networks.resnet import ResNet
 from ..padding import turn
 from .build import kernels
 from .functions import Wave, combine, convolve, no_bounds
 from .hermite import BatchCoefficients, bounds_of_all
+
+FLAT = 1e-12  # no slope is less: a level line has no root
 
 
 class FastResNet:
@@ -27,41 +29,43 @@ class FastResNet:
 
     @staticmethod
     def supports(network) -> bool:
-        if not (isinstance(network, ResNet) and not network.dense and isinstance(network.stem_act, Hermite) and network.stem.wrap > 0):
+        if not (isinstance(network, ResNet) and not network.dense and isinstance(network.stem_act, (Hermite, NormReLU)) and network.stem.wrap > 0):
             return False
-        whole_vectors = all(len(module.gain) % 8 == 0 for module in network.modules() if isinstance(module, Hermite))
+        whole_vectors = all(block.conv2.weight.shape[0] % 8 == 0 for block in network.blocks)
         return whole_vectors and network.head.weight.device.type == "cpu"
 
     def __call__(self, pixels: torch.Tensor, turns: torch.Tensor | None = None) -> torch.Tensor:
         """pixels [N, colours, H, W] (0..255) to logits [N, classes]; turns: the network's."""
         network = self.network
         turned = network.turns_before(turns)
-        self.bounds = bounds_of_all(self.control.activations, self.control)
+        self.bounds = bounds_of_all(self.control.activations, self.control) if self.control.activations else []
         x = self._convolve(network.stem, _plain(network.pixels(pixels)), network.stem_act)
         for index, block in enumerate(network.blocks):
             if index in turned:
                 x = x.with_values(turn(x.z, turned[index]))
             inner = self._convolve(block.conv1, x, block.act1)
             skip = x if block.shortcut is None else self._convolve_normalised(block.shortcut, x, block.shortcut_norm)
-            bounds = self.bounds[block.act2.index]
+            bounds = self._bounds(block.act2)
             x = self._activate(block.act2, bounds, *combine(self._convolve_normalised(block.conv2, inner, block.norm2), skip, bounds))
         return network.head(x.values().mean((2, 3)))
 
-    def _convolve(self, conv, x: Wave, activation: Hermite) -> Wave:
-        bounds = self.bounds[activation.index]
+    def _bounds(self, activation: Hermite | NormReLU) -> torch.Tensor:
+        """Where the values that it activates are cut as they are made."""
+        return no_bounds(len(activation.norm.weight)) if isinstance(activation, NormReLU) else self.bounds[activation.index]
+
+    def _convolve(self, conv, x: Wave, activation: Hermite | NormReLU) -> Wave:
+        bounds = self._bounds(activation)
         return self._activate(activation, bounds, *convolve(x, conv.weight, bounds, conv.wrap, conv.stride, self.in_tiles))
 
     def _convolve_normalised(self, conv, x: Wave, norm) -> Wave:
         """A convolution and its batch normalisation."""
         bounds = no_bounds(conv.weight.shape[0])
         z, _, moments = convolve(x, conv.weight, bounds, conv.wrap, conv.stride, self.in_tiles)
-        mean, variance = (moments[0], moments[1] - moments[0] * moments[0]) if norm.training else (norm.running_mean, norm.running_var)
-        if norm.training:
-            _update(norm, mean.detach(), variance.detach(), z.numel() // z.shape[1])
-        scale = norm.weight * (variance.clamp_min(0) + norm.eps).rsqrt()
-        return Wave(z, torch.stack([torch.zeros_like(scale), scale, norm.bias - scale * mean]), bounds)
+        return Wave(z, _normalising_line(norm, z, moments), bounds)
 
-    def _activate(self, activation: Hermite, bounds, z, peak, moments) -> Wave:
+    def _activate(self, activation: Hermite | NormReLU, bounds, z, peak, moments) -> Wave:
+        if isinstance(activation, NormReLU):
+            return _cut_at_zero(z, _normalising_line(activation.norm, z, moments), bounds)
         control = self.control
         control.note(peak)
         if not activation.training:
@@ -76,6 +80,24 @@ class FastResNet:
         if not control.noise:
             return wave
         return wave.with_values(z + torch.randn_like(z) * (bounds[3] * control.noise).view(1, -1, 1, 1))
+
+
+def _normalising_line(norm, z: torch.Tensor, moments: torch.Tensor) -> torch.Tensor:
+    """Coefficients [3, C] of a batch normalisation of z, by its moments while training."""
+    mean, variance = (moments[0], moments[1] - moments[0] * moments[0]) if norm.training else (norm.running_mean, norm.running_var)
+    if norm.training:
+        _update(norm, mean.detach(), variance.detach(), z.numel() // z.shape[1])
+    scale = norm.weight * (variance.clamp_min(0) + norm.eps).rsqrt()
+    return torch.stack([torch.zeros_like(scale), scale, norm.bias - scale * mean])
+
+
+def _cut_at_zero(z: torch.Tensor, line: torch.Tensor, bounds: torch.Tensor) -> Wave:
+    """The line's positive part: z is cut where the line meets zero."""
+    zero, scale, offset = line
+    scale = torch.where(scale.abs() < FLAT, FLAT, scale)
+    rises, root = scale > 0, -offset / scale
+    low, high = torch.where(rises, root, -torch.inf), torch.where(rises, torch.inf, root)
+    return Wave(z, torch.stack([zero, scale, offset]), torch.stack([low, high, *bounds[2:]]))
 
 
 def _plain(x: torch.Tensor) -> Wave:

@@ -18,8 +18,9 @@ struct Curve {
     const float *a, *b, *c, *low, *high;
 };
 
-// What is noted of a layer's values z: sums of z, z^2 and z^4, z being cut to [low, high], and the largest |z + shift|,
-// which is not; rms is the unit of peaks.
+// What is noted of a layer's values z: kMoments sums, of z, z^2 and z^4, z being cut to [low, high], and the largest
+// |z + shift|, which is not; rms is the unit of peaks.
+constexpr int64_t kMoments = 3;
 struct Watch {
     const float *low, *high, *shift, *rms;
 };
@@ -38,7 +39,7 @@ inline V inside(V value, V z, V low, V high) {
     return z > high ? zero : value;
 }
 
-// sums [3, channels], largest [channels].
+// sums [kMoments, channels], largest [channels].
 inline void note_moments(const float* z, const Watch& watch, int64_t pixels, int64_t channels, float* sums,
                          float* largest) {
     with_widest(channels, [&]<int64_t Lanes>() {
@@ -90,7 +91,10 @@ inline void add_watch_gradient(const float* z, const Watch& watch, const WatchGr
     dz[place] += (z[place] + watch.shift[c] < 0 ? -1 : 1) * gradient.peak / watch.rms[c];
 }
 
-// Gradients through y = curve(z): dz from dy, which may be one array; sums [3, channels] of dy z^2, dy z and dy.
+// A curve's own gradients: those of a, b, c, low and high.
+constexpr int64_t kCurveSums = 5;
+
+// Gradients through y = curve(z): dz from dy, which may be one array; sums [kCurveSums, channels].
 inline void curve_gradient(const float* dy, const float* z, const Curve& curve, int64_t pixels, int64_t channels,
                            float* dz, float* sums) {
     with_widest(channels, [&]<int64_t Lanes>() {
@@ -98,18 +102,23 @@ inline void curve_gradient(const float* dy, const float* z, const Curve& curve, 
         for (int64_t c = 0; c < channels; c += Lanes) {
             const V low = load<Lanes>(curve.low + c), high = load<Lanes>(curve.high + c),
                     twice = 2 * load<Lanes>(curve.a + c), b = load<Lanes>(curve.b + c);
-            V of_a = {}, of_b = {}, of_c = {};
+            const V zero = {};
+            V of_a = {}, of_b = {}, of_c = {}, of_low = {}, of_high = {};
             for (int64_t i = 0; i < pixels; ++i) {
                 const V value = load<Lanes>(z + i * channels + c), x = cut(value, low, high),
-                        g = load<Lanes>(dy + i * channels + c);
+                        g = load<Lanes>(dy + i * channels + c), of_x = g * (twice * x + b);
                 of_a += g * x * x;
                 of_b += g * x;
                 of_c += g;
-                store(dz + i * channels + c, inside(g * (twice * value + b), value, low, high));
+                of_low += value < low ? of_x : zero;
+                of_high += value > high ? of_x : zero;
+                store(dz + i * channels + c, inside(of_x, value, low, high));
             }
             store(sums + c, of_a);
             store(sums + channels + c, of_b);
             store(sums + 2 * channels + c, of_c);
+            store(sums + 3 * channels + c, of_low);
+            store(sums + 4 * channels + c, of_high);
         }
     });
 }
@@ -135,10 +144,10 @@ inline void apply_curve(const float* z, const Curve& curve, int64_t count, int64
     });
 }
 
-// A number for every channel and each of three sums, of all images: [3, channels].  Summed image by image, so that
-// results do not depend on the number of threads.
-inline void sum_over_images(const std::vector<float>& sums, int64_t channels, double factor, float* total) {
-    const size_t row = 3 * channels;
+// The sums of all images, `count` of each, times a factor.  Summed image by image, so that results do not depend on the
+// number of threads.
+inline void sum_over_images(const std::vector<float>& sums, int64_t count, double factor, float* total) {
+    const size_t row = count;
     std::vector<double> sum(row);
     for (size_t first = 0; first < sums.size(); first += row)
         for (size_t i = 0; i < row; ++i) sum[i] += sums[first + i];

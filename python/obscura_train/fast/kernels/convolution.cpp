@@ -97,7 +97,7 @@ void convolve(const Convolution& shape, const float* z, const Curve& curve, cons
     const Buffer packed = pack_forward(shape, weights);
     const PackedWeights matrix{packed.data(), shape.size * shape.size, shape.inputs, shape.outputs};
     const PixelClass pixels = forward_pixels(shape);
-    Buffer sums(shape.images * 3 * shape.outputs), largest(shape.images * shape.outputs);
+    Buffer sums(shape.images * kMoments * shape.outputs), largest(shape.images * shape.outputs);
 #pragma omp parallel num_threads(threads)
     {
         PaddedImage x(shape, shape.inputs);
@@ -106,23 +106,24 @@ void convolve(const Convolution& shape, const float* z, const Curve& curve, cons
             fill_with_curve(x, shape, z + n * shape.pixels() * shape.inputs, curve);
             float* image = out + n * shape.out_pixels() * shape.outputs;
             correlate(x.data(), pixels, matrix, image);
-            note_moments(image, watch, shape.out_pixels(), shape.outputs, sums.data() + n * 3 * shape.outputs,
+            note_moments(image, watch, shape.out_pixels(), shape.outputs, sums.data() + n * kMoments * shape.outputs,
                          largest.data() + n * shape.outputs);
         }
     }
-    sum_over_images(sums, shape.outputs, 1.0 / static_cast<double>(shape.images * shape.out_pixels()), moments);
+    sum_over_images(sums, kMoments * shape.outputs, 1.0 / static_cast<double>(shape.images * shape.out_pixels()),
+                    moments);
     note_peaks(largest, watch, shape.images, shape.outputs, peaks);
 }
 
 void convolve_gradient(const Convolution& shape, const float* d_out, const WatchGradient& moments, const float* d_peaks,
                        const float* out, const Watch& watch, const float* z, const Curve& curve, const float* weights,
-                       int threads, float* dz, float* d_coefficients, float* d_weights) {
+                       int threads, float* dz, float* d_curve, float* d_weights) {
     const Buffer packed = dz ? pack_backward(shape, weights) : Buffer{};
     const PackedWeights transposed{packed.data(), shape.size * shape.size, shape.outputs, shape.inputs};
     const PixelClass pixels = forward_pixels(shape);
     const std::vector<PixelClass> classes = backward_pixels(shape);
     const int64_t in_values = shape.pixels() * shape.inputs, out_values = shape.out_pixels() * shape.outputs;
-    Buffer sums(dz ? shape.images * 3 * shape.inputs : 0);
+    Buffer sums(dz ? shape.images * kCurveSums * shape.inputs : 0);
     GroupSums weight_sums(shape, shape.inputs);
 
     const auto one_image = [&](int64_t n, PaddedImage& x, PaddedImage& spread, Buffer& gradient, float* image_sums) {
@@ -140,7 +141,8 @@ void convolve_gradient(const Convolution& shape, const float* d_out, const Watch
         float* result = dz + n * in_values;
         if (shape.size < shape.stride) std::fill_n(result, in_values, 0.0F);  // pixels that no window reaches
         for (const PixelClass& reached : classes) correlate(spread.data(), reached, transposed, result);
-        curve_gradient(result, image, curve, shape.pixels(), shape.inputs, result, sums.data() + n * 3 * shape.inputs);
+        curve_gradient(result, image, curve, shape.pixels(), shape.inputs, result,
+                       sums.data() + n * kCurveSums * shape.inputs);
     };
 
 #pragma omp parallel num_threads(threads)
@@ -158,7 +160,7 @@ void convolve_gradient(const Convolution& shape, const float* d_out, const Watch
         for (int64_t tap_input = 0; tap_input < shape.size * shape.size * shape.inputs; ++tap_input)
             weight_sums.total(tap_input, d_weights);
     }
-    if (dz) sum_over_images(sums, shape.inputs, 1, d_coefficients);
+    if (dz) sum_over_images(sums, kCurveSums * shape.inputs, 1, d_curve);
 }
 
 }  // namespace kernels

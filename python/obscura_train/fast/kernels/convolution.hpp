@@ -25,15 +25,15 @@ struct Convolution {
     int64_t weights() const { return inputs * outputs * size * size; }
 };
 
-// out = convolution of curve(z) with weights [outputs, inputs, size, size]; moments [3, outputs]: the means of its z,
-// z^2 and z^4, cut to the watch's bounds; peaks [images].
+// out = convolution of curve(z) with weights [outputs, inputs, size, size]; moments [kMoments, outputs]: the means of
+// its z, z^2 and z^4, cut to the watch's bounds; peaks [images].
 void convolve(const Convolution& shape, const float* z, const Curve& curve, const float* weights, const Watch& watch,
               int threads, float* out, float* moments, float* peaks);
 
-// From d_out, the gradient of `out`, and those of what was noted (d_peaks: [images]): dz and d_coefficients [3, inputs]
-// of the curve (not where dz is null), and d_weights in the order of weights.  The same with any number of threads.
+// From d_out, the gradient of `out`, and those of what was noted (d_peaks: [images]): dz and d_curve [kCurveSums,
+// inputs] (not where dz is null), and d_weights in the order of weights.  The same with any number of threads.
 void convolve_gradient(const Convolution& shape, const float* d_out, const WatchGradient& moments, const float* d_peaks,
                        const float* out, const Watch& watch, const float* z, const Curve& curve, const float* weights,
-                       int threads, float* dz, float* d_coefficients, float* d_weights);
+                       int threads, float* dz, float* d_curve, float* d_weights);
 
 }  // namespace kernels

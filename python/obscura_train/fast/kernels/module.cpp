@@ -92,7 +92,7 @@ std::tuple<Tensor, Tensor, Tensor> convolve(const Tensor& z, const Tensor& coeff
     return {out, peaks, moments};
 }
 
-// (dz, d_coefficients, d_weight); the first two are empty unless wanted.
+// (dz, d_curve [5, inputs]: of a, b, c, low and high, d_weight); the first two are empty unless wanted.
 std::tuple<Tensor, Tensor, Tensor> convolve_gradient(const Tensor& d_out, const Tensor& d_moments,
                                                      const Tensor& d_peaks, const Tensor& out, const Tensor& out_bounds,
                                                      const Tensor& z, const Tensor& coefficients, const Tensor& bounds,
@@ -104,19 +104,19 @@ std::tuple<Tensor, Tensor, Tensor> convolve_gradient(const Tensor& d_out, const 
     TORCH_CHECK(d_out.sizes() == out.sizes() && out.size(0) == shape.images && out.size(1) == shape.outputs &&
                     out.size(2) == shape.out_rows() && out.size(3) == shape.out_columns(),
                 "gradient of shape ", d_out.sizes(), " for an output of shape ", out.sizes());
-    Tensor dz, d_coefficients, d_weight = torch::empty_like(weight);
+    Tensor dz, d_curve, d_weight = torch::empty_like(weight);
     if (wants_input) {
         check_channels(shape.inputs);
         dz = empty_images(shape.images, shape.inputs, shape.rows, shape.columns);
-        d_coefficients = torch::empty({3, shape.inputs});
+        d_curve = torch::empty({kernels::kCurveSums, shape.inputs});
     }
     const auto by = in_tiles && kernels::fits_tiles(shape, wants_input) ? kernels::convolve_gradient_in_tiles
                                                                         : kernels::convolve_gradient;
     by(shape, values(d_out), moments_of(d_moments, d_peaks, shape.images, shape.outputs), values(d_peaks), values(out),
        watch_of(out_bounds, shape.outputs), values(z), curve_of(coefficients, bounds, shape.inputs), values(weight),
-       at::get_num_threads(), wants_input ? results(dz) : nullptr, wants_input ? results(d_coefficients) : nullptr,
+       at::get_num_threads(), wants_input ? results(dz) : nullptr, wants_input ? results(d_curve) : nullptr,
        results(d_weight));
-    return {dz, d_coefficients, d_weight};
+    return {dz, d_curve, d_weight};
 }
 
 void check_pair(const Tensor& z, const Tensor& skip) {
@@ -139,7 +139,7 @@ std::tuple<Tensor, Tensor, Tensor> combine(const Tensor& z, const Tensor& coeffi
     return {v, peaks, moments};
 }
 
-// (dz, d_coefficients, d_skip, d_skip_coefficients).
+// (dz, d_curve, d_skip, d_skip_curve), curves' as above.
 std::tuple<Tensor, Tensor, Tensor, Tensor> combine_gradient(const Tensor& dv, const Tensor& d_moments,
                                                             const Tensor& d_peaks, const Tensor& v,
                                                             const Tensor& out_bounds, const Tensor& z,
@@ -150,8 +150,9 @@ std::tuple<Tensor, Tensor, Tensor, Tensor> combine_gradient(const Tensor& dv, co
     check_pair(dv, v);
     TORCH_CHECK(v.sizes() == z.sizes(), "gradient of shape ", v.sizes(), " for values of shape ", z.sizes());
     const int64_t images = z.size(0), channels = z.size(1);
-    Tensor dz = torch::empty_like(z), d_skip = torch::empty_like(skip), d_first = torch::empty({3, channels}),
-           d_second = torch::empty({3, channels});
+    Tensor dz = torch::empty_like(z), d_skip = torch::empty_like(skip),
+           d_first = torch::empty({kernels::kCurveSums, channels}),
+           d_second = torch::empty({kernels::kCurveSums, channels});
     kernels::combine_gradient(images, z.size(2) * z.size(3), channels, values(dv),
                               moments_of(d_moments, d_peaks, images, channels), values(d_peaks), values(v),
                               watch_of(out_bounds, channels), values(z), curve_of(coefficients, bounds, channels),

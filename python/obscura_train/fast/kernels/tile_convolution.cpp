@@ -62,7 +62,7 @@ void convolve_in_tiles(const Convolution& shape, const float* z, const Curve& cu
     const int64_t taps = shape.size * shape.size;
     const auto packed = pack_tiles(forward, {weights, shape.inputs * taps, taps, 1}, threads);
     const std::vector<PixelTile> tiles = pixel_tiles(forward);
-    Buffer sums(shape.images * 3 * shape.outputs), largest(shape.images * shape.outputs);
+    Buffer sums(shape.images * kMoments * shape.outputs), largest(shape.images * shape.outputs);
 #pragma omp parallel num_threads(threads)
     {
         const TileScope scope;
@@ -74,17 +74,18 @@ void convolve_in_tiles(const Convolution& shape, const float* z, const Curve& cu
             round_all(x.data(), padded_values(shape, shape.inputs), rounded.data());
             float* image = out + n * shape.out_pixels() * shape.outputs;
             correlate_tiles(forward, rounded.data(), tiles, packed.data(), image);
-            note_moments(image, watch, shape.out_pixels(), shape.outputs, sums.data() + n * 3 * shape.outputs,
+            note_moments(image, watch, shape.out_pixels(), shape.outputs, sums.data() + n * kMoments * shape.outputs,
                          largest.data() + n * shape.outputs);
         }
     }
-    sum_over_images(sums, shape.outputs, 1.0 / static_cast<double>(shape.images * shape.out_pixels()), moments);
+    sum_over_images(sums, kMoments * shape.outputs, 1.0 / static_cast<double>(shape.images * shape.out_pixels()),
+                    moments);
     note_peaks(largest, watch, shape.images, shape.outputs, peaks);
 }
 
 void convolve_gradient_in_tiles(const Convolution& shape, const float* d_out, const WatchGradient& moments,
                                 const float* d_peaks, const float* out, const Watch& watch, const float* z,
-                                const Curve& curve, const float* weights, int threads, float* dz, float* d_coefficients,
+                                const Curve& curve, const float* weights, int threads, float* dz, float* d_curve,
                                 float* d_weights) {
     // Both products are over the input's grid, with zeros where a stride skipped a pixel.
     const TileShape forward{shape.rows, shape.columns, shape.padded_columns(), shape.size,
@@ -100,7 +101,7 @@ void convolve_gradient_in_tiles(const Convolution& shape, const float* d_out, co
         packed = pack_tiles(backward, {weights + taps - 1, taps, shape.inputs * taps, -1}, threads);
     const std::vector<PixelTile> tiles = pixel_tiles(backward);
     const int64_t in_values = shape.pixels() * shape.inputs, out_values = shape.out_pixels() * shape.outputs;
-    Buffer sums(dz ? shape.images * 3 * shape.inputs : 0);
+    Buffer sums(dz ? shape.images * kCurveSums * shape.inputs : 0);
     GroupSums weight_sums(shape, tiles_for(shape.inputs, kTile) * kTile);
 
     const auto one_image = [&](int64_t n, Workspace& work, TileOperands& operands) {
@@ -119,7 +120,8 @@ void convolve_gradient_in_tiles(const Convolution& shape, const float* d_out, co
         round_all(work.spread.data(), padded_values(shape, shape.outputs), work.rounded.data());
         float* result = dz + n * in_values;
         correlate_tiles(backward, work.rounded.data(), tiles, packed.data(), result);
-        curve_gradient(result, image, curve, shape.pixels(), shape.inputs, result, sums.data() + n * 3 * shape.inputs);
+        curve_gradient(result, image, curve, shape.pixels(), shape.inputs, result,
+                       sums.data() + n * kCurveSums * shape.inputs);
     };
 
 #pragma omp parallel num_threads(threads)
@@ -136,7 +138,7 @@ void convolve_gradient_in_tiles(const Convolution& shape, const float* d_out, co
         for (int64_t tap_input = 0; tap_input < taps * shape.inputs; ++tap_input)
             weight_sums.total(tap_input, d_weights);
     }
-    if (dz) sum_over_images(sums, shape.inputs, 1, d_coefficients);
+    if (dz) sum_over_images(sums, kCurveSums * shape.inputs, 1, d_curve);
 }
 
 #else

@@ -15,7 +15,7 @@ void convolve_in_tiles(const Convolution& shape, const float* z, const Curve& cu
 
 void convolve_gradient_in_tiles(const Convolution& shape, const float* d_out, const WatchGradient& moments,
                                 const float* d_peaks, const float* out, const Watch& watch, const float* z,
-                                const Curve& curve, const float* weights, int threads, float* dz, float* d_coefficients,
+                                const Curve& curve, const float* weights, int threads, float* dz, float* d_curve,
                                 float* d_weights);
 
 }  // namespace kernels
