@@ -147,7 +147,7 @@ void Bench::matrix_product() {
         outs.push_back(out.back().get());
     }
     time("matrix product, 144 rows to 16", static_cast<double>(rows * outputs) * count, "multiply-adds/s",
-         [&] { kernels_.matrix_product(m, &panel, 1, weights.data(), outputs, outs.data(), count); });
+         [&] { kernels_.matrix_product(m, &panel, 1, weights.data(), outputs, outs.data(), false, count); });
 }
 
 void Bench::key_switching(const ckks::ParametersLiteral& literal) {

@@ -125,7 +125,7 @@ void product_job(const Kernels& k, const Workload& w, const ProductShape& shape,
     for (int o = 0; o < shape.outputs; ++o) outs.push_back(w.row(15) + static_cast<std::size_t>(o) * w.chunk);
     const Panel panel{w.row(0), shape.rows / 2};
     k.matrix_product(w.tables.back().modulus, &panel, 1, w.weights.data() + first_weight, shape.outputs, outs.data(),
-                     w.chunk);
+                     false, w.chunk);
 }
 
 void add_jobs(const Kernels& k, const SharedWorkload& w, std::vector<KernelJob>& jobs) {

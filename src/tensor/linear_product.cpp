@@ -3,6 +3,7 @@
 #include <chrono>
 #include <tuple>
 
+#include "base/streaming.hpp"
 #include "tensor/linear_block.hpp"
 
 /// The integer matrix product of a block and the key products that feed it, piece by piece.
@@ -179,6 +180,7 @@ void LinearEngine::multiply(Block& block, const std::vector<int>& targets) {
                 merge_piece(block, target, targets, block.order[p] * block.piece, worker);
             else
                 multiply_piece(block, target, targets, block.order[p] * block.piece, worker);
+        finish_streams();
     });
     times_.product += std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
 }
@@ -222,7 +224,7 @@ void LinearEngine::multiply_piece(Block& block, std::size_t target, const std::v
                 for (auto* out : outs) std::fill_n(out, piece, 0);
             else
                 k.matrix_product(m, list.data(), static_cast<int>(list.size()), row.weights, block.out_channels(),
-                                 outs.data(), piece);
+                                 outs.data(), !apart, piece);
             for (std::size_t o = 0; apart && o < outs.size(); ++o) {
                 if (constants != nullptr) add_constant(m.q, constants[o], outs[o], piece);
                 if (mask != nullptr) k.multiply(m, outs[o], mask + begin, add ? outs[o] : sum(o), piece);

@@ -4,6 +4,7 @@
 #include <array>
 #include <span>
 
+#include "base/streaming.hpp"
 #include "ring_test_support.hpp"
 
 /// Every variant returns the same words as the scalar one.
@@ -219,7 +220,7 @@ std::vector<std::vector<u32>> unpacked(const Kernels& k, const Modulus& m, const
     for (int o = 0; o < rows; ++o) out.emplace_back(count);
     for (auto& row : out) to.push_back(row.data());
     const Panel packed{panel.data(), pairs};
-    k.matrix_product(m, &packed, 1, identity, rows, to.data(), count);
+    k.matrix_product(m, &packed, 1, identity, rows, to.data(), false, count);
     std::vector<std::vector<u32>> result;
     for (const auto& row : out) result.push_back(row.vector());
     return result;
@@ -369,9 +370,15 @@ TEST_P(KernelVariants, MatrixProduct) {
             for (auto& row : expected) to_expected.push_back(row.data());
             for (auto& row : got) to_got.push_back(row.data());
             const int panel_count = static_cast<int>(shape.pairs.size());
-            scalar.matrix_product(m, panels[0].data(), panel_count, weights, shape.outputs, to_expected.data(), count);
-            variant.matrix_product(m, panels[1].data(), panel_count, weights, shape.outputs, to_got.data(), count);
-            for (int o = 0; o < shape.outputs; ++o) ASSERT_EQ(expected[o].vector(), got[o].vector());
+            scalar.matrix_product(m, panels[0].data(), panel_count, weights, shape.outputs, to_expected.data(), false,
+                                  count);
+            for (const bool past_caches : {false, true}) {
+                for (auto& row : got) std::fill_n(row.data(), count, q);
+                variant.matrix_product(m, panels[1].data(), panel_count, weights, shape.outputs, to_got.data(),
+                                       past_caches, count);
+                finish_streams();
+                for (int o = 0; o < shape.outputs; ++o) ASSERT_EQ(expected[o].vector(), got[o].vector());
+            }
         }
 }
 

@@ -41,6 +41,9 @@ inline simde__m512i portable_mask_shuffle(simde__m512i kept, unsigned mask, simd
         if (mask >> i & 1) out.at[i] = w.at[(i & ~3) + (order >> 2 * (i & 3) & 3)];
     return out.vector();
 }
+inline void portable_stream(simde__m512i* to, simde__m512i v) {
+    simde_mm512_storeu_si512(to, v);
+}
 inline simde__m512 portable_to_float(simde__m512i a) {
     Words512 w(a);
     Floats512 f(simde_mm512_setzero_ps());
@@ -58,10 +61,12 @@ inline simde__m512i portable_to_int(simde__m512 a) {
 
 #undef _mm512_sra_epi32
 #undef _mm512_mask_shuffle_epi32
+#undef _mm512_stream_si512
 #undef _mm512_cvtepi32_ps
 #undef _mm512_cvtps_epi32
 #define _mm512_sra_epi32 portable_sra
 #define _mm512_mask_shuffle_epi32 portable_mask_shuffle
+#define _mm512_stream_si512 portable_stream
 #define _mm512_cvtepi32_ps portable_to_float
 #define _mm512_cvtps_epi32 portable_to_int
 #define _MM_PERM_ENUM int

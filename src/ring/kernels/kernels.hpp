@@ -107,8 +107,10 @@ struct Kernels {
     /// Integer matrix product over packed panels: outs[o][n] = sum_k weight[o][k] x[k][n] mod q, in [0, q), for o in
     /// [0, outputs). weights: [ceil(outputs / product_block)][pairs][product_block] pairs of int16, pairs running
     /// through the panels in order. Requires sum_k |weight[o][k]| < 2^16. count is a multiple of 4.
+    /// past_caches: outs are read much later, so they may be streamed; they are 64-byte aligned then, and
+    /// finish_streams (base/streaming.hpp) makes them visible.
     void (*matrix_product)(const Modulus& m, const Panel* panels, int panel_count, const u32* weights, int outputs,
-                           u32* const* outs, std::size_t count);
+                           u32* const* outs, bool past_caches, std::size_t count);
 
     /// out = (x - v) f + bias mod q, in [0, q); x, bias in [0, q), v below 3 q. out may be x.
     void (*subtract_scale)(const Modulus& m, Factor f, u32 bias, const u32* x, const u32* v, u32* out,

@@ -57,9 +57,9 @@ inline void product_of_blocks(const Panel* panels, int panel_count, std::size_t 
 }
 
 inline void matrix_product(const Modulus& m, const Panel* panels, int panel_count, const u32* weights, int outputs,
-                           u32* const* outs, std::size_t count) {
+                           u32* const* outs, bool past_caches, std::size_t count) {
     if (!whole_vectors(count))
-        return scalar_kernels().matrix_product(m, panels, panel_count, weights, outputs, outs, count);
+        return scalar_kernels().matrix_product(m, panels, panel_count, weights, outputs, outs, past_caches, count);
     const HalvesReducer reduce(m.q);
     std::size_t pairs = 0;
     for (int p = 0; p < panel_count; ++p) pairs += static_cast<std::size_t>(panels[p].pairs);
@@ -72,7 +72,13 @@ inline void matrix_product(const Modulus& m, const Panel* panels, int panel_coun
             product_of_blocks<Blocks>(panels, panel_count, v, w, block_words, low, high);
             w += Blocks * block_words;
             const int used = outputs - first < size ? outputs - first : size;
-            for (int i = 0; i < used; ++i) store(outs[first + i] + v * lanes, reduce(low[i], high[i]));
+            for (int i = 0; i < used; ++i) {
+                u32* out = outs[first + i] + v * lanes;
+                if (past_caches)
+                    stream(out, reduce(low[i], high[i]));
+                else
+                    store(out, reduce(low[i], high[i]));
+            }
         };
         int o = 0;
         for (; outputs - o > (most_blocks - 1) * product_block; o += most_blocks * product_block)

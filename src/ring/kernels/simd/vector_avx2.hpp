@@ -22,6 +22,10 @@ inline Vec load(const void* p) {
 inline void store(void* p, Vec v) {
     _mm256_storeu_si256(static_cast<Vec*>(p), v);
 }
+/// Through the caches all the same: half a line at a time past them would take longer.
+inline void stream(void* p, Vec v) {
+    store(p, v);
+}
 /// Words p[1], p[3], ... in the even lanes; reads p[8]. An operand in memory is cheaper here than a shift.
 inline Vec load_odd(const u32* p) {
     return load(p + 1);

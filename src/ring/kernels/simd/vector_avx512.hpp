@@ -21,6 +21,10 @@ inline Vec load(const void* p) {
 inline void store(void* p, Vec v) {
     _mm512_storeu_si512(p, v);
 }
+/// Past the caches, to a whole line.
+inline void stream(void* p, Vec v) {
+    _mm512_stream_si512(static_cast<Vec*>(p), v);
+}
 inline Vec broadcast(u32 x) {
     return _mm512_set1_epi32(static_cast<int>(x));
 }
