@@ -1,6 +1,7 @@
 #pragma once
 
 #include <functional>
+#include <span>
 #include <vector>
 
 #include "ckks/key_switch.hpp"
@@ -27,6 +28,16 @@ struct FeatureMap {
         for (int c = 0; c < channels; ++c) {
             if (!pending.empty()) pending[at(column, c)] = {};
             if (!ready.empty()) ready[at(column, c)] = {};
+        }
+    }
+    /// Frees some limbs of c0 of a ready column, and of c1 too unless digits are still to be lifted from it.
+    void drop_limbs(int column, std::span<const int> limbs, bool with_c1) {
+        for (int c = 0; c < channels; ++c) {
+            auto& operand = ready[at(column, c)];
+            for (const int t : limbs) {
+                operand.extended0.limbs[static_cast<std::size_t>(t)].reset();
+                if (with_c1 && t < operand.level) operand.digits1.limbs[static_cast<std::size_t>(t)].reset();
+            }
         }
     }
     /// Drops limbs of ready columns that layers at `level` no longer touch.

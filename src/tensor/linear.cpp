@@ -91,13 +91,15 @@ FeatureMap LinearEngine::run(const plan::Layer& layer, std::vector<LinearSource>
         for (auto& sum : block.sums)
             for (auto& part : sum) part.limbs.resize(static_cast<std::size_t>(context_.limbs()));
 
+        block.find_last_reads(last_uses, last);
         const auto compute = [&](const std::vector<int>& targets) {
+            raise_digits(block, targets);
+            block.free_raised(targets, targets.back() == result_level - 1);
             for (auto& sum : block.sums)
                 for (auto& part : sum)
                     for (const int t : targets)
                         if (!part.limbs[static_cast<std::size_t>(t)])
                             part.limbs[static_cast<std::size_t>(t)] = pool_.take();
-            raise_digits(block, targets);
             multiply(block, targets);
         };
         const auto source_groups = in_groups(0, static_cast<int>(division.size()), group_limbs);
@@ -140,19 +142,35 @@ FeatureMap LinearEngine::run(const plan::Layer& layer, std::vector<LinearSource>
                     result.pending[at] = std::move(outputs[i]);
             }
         }
-        // columns that no later block of this layer reads, and no later layer either, free their memory
-        for (const auto& c : block.columns) {
-            FeatureMap* map = sources[static_cast<std::size_t>(c.operand)].map;
-            bool needed = false;
-            for (std::size_t o = 0; o < sources.size(); ++o)
-                needed |= sources[o].map == map && (sources[o].keep[static_cast<std::size_t>(c.column)] ||
-                                                    last_uses.is_read_from({static_cast<int>(o), c.column}, last));
-            if (!needed) map->release(c.column);
-        }
     }
     if (head) sum_tiles(result.pending, output);
     progress(1);
     return result;
+}
+
+void LinearEngine::Block::find_last_reads(const LastUses& last_uses, std::size_t end) {
+    for (const auto& c : columns) {
+        FeatureMap* map = sources[static_cast<std::size_t>(c.operand)].map;
+        bool needed = false;
+        for (std::size_t o = 0; o < sources.size(); ++o)
+            needed |= sources[o].map == map && (sources[o].keep[static_cast<std::size_t>(c.column)] ||
+                                                last_uses.is_read_from({static_cast<int>(o), c.column}, end));
+        if (needed) continue;
+        const auto known = std::find_if(last_reads.begin(), last_reads.end(),
+                                        [&](const auto& read) { return read.map == map && read.column == c.column; });
+        if (known == last_reads.end())
+            last_reads.push_back({map, c.column, c.rotated});
+        else
+            known->rotated |= c.rotated;
+    }
+}
+
+void LinearEngine::Block::free_raised(const std::vector<int>& targets, bool are_last) {
+    for (const auto& read : last_reads)
+        if (are_last)
+            read.map->release(read.column);
+        else
+            read.map->drop_limbs(read.column, targets, !read.rotated);
 }
 
 void LinearEngine::prepare_columns(std::vector<LinearSource>& sources, const Block& block) {

@@ -65,6 +65,14 @@ struct LinearEngine::Block {
     std::span<const int> outputs;  ///< output columns
 
     std::vector<Column> columns;
+    /// A column of a map that nothing reads after this block. Once all have been raised modulo a prime, its limbs there
+    /// are free, except those of c1 that other primes' digits are lifted from.
+    struct LastRead {
+        FeatureMap* map = nullptr;
+        int column = 0;
+        bool rotated = false;
+    };
+    std::vector<LastRead> last_reads;
     int part_log = 0;  ///< log2 of the words of a part of raised digits: no rotation divides one if it can be helped
 
     std::vector<Panel> panels;
@@ -99,6 +107,10 @@ struct LinearEngine::Block {
     std::vector<std::array<ckks::Poly, 2>> sums;    ///< [index into outputs][out channel], limbs()
     std::vector<std::array<ckks::Limb, 2>> smalls;  ///< quotients of the division
 
+    /// Fills in last_reads; `last_uses` of the layer's output columns, of which this block ends before number `end`.
+    void find_last_reads(const LastUses& last_uses, std::size_t end);
+    /// Frees what was raised modulo these primes, and with the block's last ones everything that it reads last.
+    void free_raised(const std::vector<int>& targets, bool are_last);
     void add_borders(Step& step) const;
     void place_panels(const std::map<std::pair<SourceColumn, int>, std::size_t>& panel_of);
     int out_channels() const { return layer.out_channels; }

@@ -3,6 +3,8 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <map>
+#include <utility>
 
 #include "base/error.hpp"
 #include "tensor/geometry.hpp"
@@ -126,11 +128,12 @@ std::uint64_t Simulation::run_layer(std::size_t i, const LayerReads& reads, cons
     while (!rest.empty()) {
         const auto block = rest.first(std::min(rest.size(), static_cast<std::size_t>(options.block_columns)));
         rest = rest.subspan(block.size());
-        const auto needs = geometry.needs(block);
-        std::uint64_t raised = 0;
-        for (const auto& [column, shifts] : needs) {
-            auto& map =
-                maps[static_cast<std::size_t>(layer.operands[static_cast<std::size_t>(column.first)].source + 1)];
+        const std::size_t done = reads.wanted.size() - rest.size();
+        std::uint64_t raised = 0;                                // for each target
+        std::map<std::pair<int, std::size_t>, bool> last_reads;  // (map, column), rotated
+        for (const auto& [column, shifts] : geometry.needs(block)) {
+            const int m = layer.operands[static_cast<std::size_t>(column.first)].source + 1;
+            auto& map = maps[static_cast<std::size_t>(m)];
             const auto c = static_cast<std::size_t>(column.second);
             if (!map.is_ready[c]) {
                 map.is_ready[c] = true;
@@ -139,24 +142,45 @@ std::uint64_t Simulation::run_layer(std::size_t i, const LayerReads& reads, cons
             const bool rotated = shifts.size() > 1 || *shifts.begin() != 0;
             const auto rows =
                 static_cast<std::uint64_t>(map.channels) * (1 + (rotated ? digits(layer.level, segment) : 1));
-            raised += (((rows - 1) >> smaller) + 1) * static_cast<unsigned>(options.group_limbs);
+            raised += ((rows - 1) >> smaller) + 1;
+            bool needed = reads.later[static_cast<std::size_t>(column.first)][c];
+            for (std::size_t o = 0; o < layer.operands.size(); ++o)
+                needed |= layer.operands[o].source + 1 == m &&
+                          reads.last_uses.is_read_from({static_cast<int>(o), column.second}, done);
+            if (!needed) last_reads[{m, c}] |= rotated;
         }
-        const auto block_outputs = head ? outputs : block.size() * outputs;
-        const auto sums = 2 * block_outputs * (level + special + 1);
-        const auto masks = geometry.masks.size() * (level + special);
-        peak = std::max(peak, in_maps() + raised + sums + masks);
-        const std::size_t done = reads.wanted.size() - rest.size();
+        // a head keeps the sums of all its blocks, and there are few of them
+        const std::uint64_t polynomials = head ? 0 : 2 * block.size() * outputs;
+        std::uint64_t sums =
+            geometry.masks.size() * (level + special) + (head ? 2 * outputs * (level + special + 1) : 0);
+        // groups of targets: first those that the division takes from, special and dropped ones, then the result's
+        std::uint64_t group = 0;
+        const auto look = [&] { peak = std::max(peak, in_maps() + raised * group + sums); };
+        const auto run_groups = [&](std::uint64_t first, std::uint64_t end) {
+            for (std::uint64_t t = first; t < end; t += static_cast<unsigned>(options.group_limbs)) {
+                const std::uint64_t group_end = std::min(end, t + static_cast<unsigned>(options.group_limbs));
+                group = group_end - t;
+                const std::uint64_t chain = t >= special ? group : group_end > special ? group_end - special : 0;
+                look();
+                for (const auto& [at, rotated] : last_reads) {
+                    auto& map = maps[static_cast<std::size_t>(at.first)];
+                    auto& limbs = map.column_limbs[at.second];
+                    const auto channels = static_cast<std::uint64_t>(map.channels);
+                    const bool has_special = limbs > 2 * level * channels;
+                    const std::uint64_t freed = chain * (rotated ? 1 : 2) + (has_special ? group - chain : 0);
+                    limbs = group_end == special + level ? 0 : limbs - std::min(limbs, freed * channels);
+                }
+                sums += polynomials * group;
+                look();
+            }
+        };
+        run_groups(0, special + level - result_level);
+        sums += polynomials;  // the quotients of the division
+        look();
+        run_groups(special + level - result_level, special + level);
         for (const int d : block)
             if (!head) result.column_limbs[static_cast<std::size_t>(d)] = 2 * outputs * result_level;
         if (head) result.column_limbs[0] = 2 * outputs * result_level;
-        for (const auto& [column, shifts] : needs) {
-            const int map = layer.operands[static_cast<std::size_t>(column.first)].source + 1;
-            bool needed = reads.later[static_cast<std::size_t>(column.first)][static_cast<std::size_t>(column.second)];
-            for (std::size_t o = 0; o < layer.operands.size(); ++o)
-                needed |= layer.operands[o].source + 1 == map &&
-                          reads.last_uses.is_read_from({static_cast<int>(o), column.second}, done);
-            if (!needed) maps[static_cast<std::size_t>(map)].column_limbs[static_cast<std::size_t>(column.second)] = 0;
-        }
     }
     for (std::size_t m = 0; m <= i; ++m)
         if (!reads.map_later[m]) maps[m] = {};

@@ -126,9 +126,7 @@ TEST(Keys, AreNotOverwritten) {
     EXPECT_NE(testing::read_file(folder / "secret"), first);
 }
 
-/// The model follows the engine's steps, so that reserving what it says is enough. It is exact where the worst moment
-/// has a full group of target limbs; a layer whose last group is smaller holds fewer lifted digits than the model says:
-/// of the toy's memory at most 8%, as one group of its few limbs is much.
+/// The model follows the engine's steps, so that reserving what it says is enough, and hardly more than enough.
 class Memory : public ::testing::TestWithParam<ToyShape> {};
 
 TEST_P(Memory, PeakIsAsPredicted) {
@@ -144,7 +142,7 @@ TEST_P(Memory, PeakIsAsPredicted) {
             const auto predicted = static_cast<double>(report.predicted_limb_bytes);
             EXPECT_LE(static_cast<double>(report.peak_limb_bytes), 1.01 * predicted)
                 << threads << " threads, budget " << budget;
-            EXPECT_GE(static_cast<double>(report.peak_limb_bytes), 0.92 * predicted)
+            EXPECT_GE(static_cast<double>(report.peak_limb_bytes), 0.99 * predicted)
                 << threads << " threads, budget " << budget;
             fs::remove(toy.response());
         }
