@@ -52,7 +52,6 @@ class _Layer(torch.autograd.Function):
         d_moments = torch.zeros(3, values.shape[1]) if d_moments is None else d_moments * (values.shape[1] / values.numel())
         return d_values, d_moments, d_peak
 
-
     @staticmethod
     def of_curve(d_curve):
         """d_curve [5, C], the gradients of a, b, c, low and high, as those of coefficients and of bounds."""

@@ -18,9 +18,11 @@ struct Curve {
     const float *a, *b, *c, *low, *high;
 };
 
-// What is noted of a layer's values z: kMoments sums, of z, z^2 and z^4, z being cut to [low, high], and the largest
-// |z + shift|, which is not; rms is the unit of peaks.
-constexpr int64_t kMoments = 3;
+constexpr int64_t kMoments = 3;    // what is noted of a channel: sums of z, z^2 and z^4
+constexpr int64_t kCurveSums = 5;  // a curve's own gradients in a channel: of a, b, c, low and high
+
+// What is noted of a layer's values z: their moments, z being cut to [low, high], and the largest |z + shift|, which is
+// not; rms is the unit of peaks.
 struct Watch {
     const float *low, *high, *shift, *rms;
 };
@@ -90,9 +92,6 @@ inline void add_watch_gradient(const float* z, const Watch& watch, const WatchGr
     const int64_t c = place % channels;
     dz[place] += (z[place] + watch.shift[c] < 0 ? -1 : 1) * gradient.peak / watch.rms[c];
 }
-
-// A curve's own gradients: those of a, b, c, low and high.
-constexpr int64_t kCurveSums = 5;
 
 // Gradients through y = curve(z): dz from dy, which may be one array; sums [kCurveSums, channels].
 inline void curve_gradient(const float* dy, const float* z, const Curve& curve, int64_t pixels, int64_t channels,

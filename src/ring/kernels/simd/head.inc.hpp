@@ -8,7 +8,7 @@
 /// from words to the work area and back. Include a vector header first.
 ///
 /// An arithmetic is given by `Roots`, with what it computes modulo t.modulus.q:
-/// - made of a table (and of the inverse transform's scale), it goes through the stages of the roots for columns
+/// - made of a table (and of the inverse transform's scale), run(...) goes through the stages of the roots for columns
 ///   [j, j + lanes) of `lanes` rows of `stride` words together with their mirror images: x[i], y[i] are the slots of
 ///   position j + i, stride - j - i;
 /// - classes(t, g, ...) goes through the other stages for one position of all classes, which has a row of the work
