@@ -10,19 +10,138 @@ namespace obscura::ckks {
 
 namespace {
 
-/// `count` of the limbs of Q P from number `first` on, the special ones before the chain.
-std::vector<int> groups_of(const Context& context, int level, std::size_t first, std::size_t count) {
-    std::vector<int> group;
-    const auto special = static_cast<std::size_t>(context.special_limbs());
-    for (std::size_t i = first; i < std::min(first + count, special + static_cast<std::size_t>(level)); ++i)
-        group.push_back(i < special ? context.levels() + static_cast<int>(i) : static_cast<int>(i - special));
-    return group;
+/// Numbers from `begin` to `end` in groups of nearly equal size, at most SwitchScratch::group.
+std::vector<std::vector<int>> in_groups(int begin, int end) {
+    const int count = end - begin, groups = (count + SwitchScratch::group - 1) / SwitchScratch::group;
+    std::vector<std::vector<int>> result(static_cast<std::size_t>(groups));
+    for (int i = 0; i < count; ++i) result[static_cast<std::size_t>(i * groups / count)].push_back(begin + i);
+    return result;
 }
+
+/// A square on its way through relinearisation. Special primes come first, so that c1 can be divided by P modulo every
+/// other one while it is in the caches; and z0, z1 are multiplied where the key products are added, not before, so that
+/// memory is read and written once.
+class Relinearisation {
+  public:
+    Relinearisation(const Context& context, const SwitchingKey& key, int level, SwitchScratch& scratch)
+        : context_(context),
+          key_(key),
+          scratch_(scratch),
+          level_(level),
+          digit_limbs_(context.parameters().digit_limbs()),
+          digit_count_(context.parameters().digits(level)),
+          down_(context.mod_down(level, 0)) {
+        for (int t = 0; t < level; ++t) digits_.push_back(scratch.digits[static_cast<std::size_t>(t)].get());
+        for (const Limb& limb : scratch.special) special_.push_back(as_signed(limb.get()));
+    }
+
+    /// From z to c0 in evaluations and c1 as digits, c0 with all limbs.
+    void run(Poly& c0, Poly& c1) {
+        const auto& k = context_.kernels();
+        for (int t = 0; t < level_; ++t) lift_digit(t, c1[static_cast<std::size_t>(t)]);
+        for (const auto& targets : in_groups(context_.levels(), context_.limbs())) {
+            raise(targets);
+            for (std::size_t i = 0; i < targets.size(); ++i) switch_special(targets, i, c0);
+        }
+        k.quotient(special_.data(), down_.reciprocal.data(), static_cast<int>(special_.size()), down_.shift,
+                   as_signed(scratch_.small.get()), context_.degree());
+        for (const auto& targets : in_groups(0, level_)) {
+            raise(targets);
+            for (std::size_t i = 0; i < targets.size(); ++i) switch_chain(targets, i, c0, c1);
+            divide(targets, c1);
+        }
+    }
+
+  private:
+    /// z1^2 / 2^32 modulo one prime, in evaluations and as part of a digit.
+    void lift_digit(int t, const u32* z1) {
+        const auto& k = context_.kernels();
+        const auto limb = static_cast<std::size_t>(t);
+        const int d = t / digit_limbs_;
+        u32* square = scratch_.square[limb].get();
+        k.multiply(context_.modulus(t), z1, z1, square, context_.degree());
+        k.ntt_inverse_centred(
+            context_.table(t),
+            context_.mod_up_plain(d, level_).weighted_inverse[static_cast<std::size_t>(t - context_.digit_begin(d))],
+            square, as_signed(scratch_.digits[limb].get()));
+    }
+
+    u32* raised(std::size_t digit, std::size_t targets, std::size_t i) {
+        return scratch_.raised[digit * targets + i].get();
+    }
+    void raise(const std::vector<int>& targets) {
+        std::vector<u32*> out;
+        for (std::size_t i = 0; i < static_cast<std::size_t>(digit_count_) * targets.size(); ++i)
+            out.push_back(scratch_.raised[i].get());
+        const ModUpItem item{digits_.data(), out.data()};
+        mod_up(context_, {&item, 1}, level_, true, targets);
+    }
+
+    /// What a key product modulo targets[i] reads.
+    struct Factors {
+        std::array<const u32*, ring::max_inner_digits> digits, b, a;
+    };
+    Factors factors(const std::vector<int>& targets, std::size_t i) {
+        const int t = targets[i];
+        Factors f;
+        for (int d = 0; d < digit_count_; ++d) {
+            const auto at = static_cast<std::size_t>(d), limb = static_cast<std::size_t>(t);
+            const bool own = t < level_ && d == t / digit_limbs_;
+            f.digits[at] = own ? scratch_.square[limb].get() : raised(at, targets.size(), i);
+            f.b[at] = key_.b[at][limb];
+            f.a[at] = key_.a[at][limb];
+        }
+        return f;
+    }
+    void switch_special(const std::vector<int>& targets, std::size_t i, Poly& c0) {
+        const auto& k = context_.kernels();
+        const int t = targets[i];
+        const auto j = static_cast<std::size_t>(t - context_.levels());
+        const Factors f = factors(targets, i);
+        u32* product = scratch_.products[i].get();
+        k.inner_product(context_.modulus(t), f.digits.data(), f.b.data(), f.a.data(), digit_count_, nullptr, 0,
+                        c0[static_cast<std::size_t>(t)], product, context_.degree());
+        k.ntt_inverse_centred(context_.table(t), down_.weighted_inverse[j], product,
+                              as_signed(scratch_.special[j].get()));
+    }
+    /// c1 stays in products[i], in coefficients.
+    void switch_chain(const std::vector<int>& targets, std::size_t i, Poly& c0, const Poly& c1) {
+        const auto& k = context_.kernels();
+        const int t = targets[i];
+        const auto limb = static_cast<std::size_t>(t);
+        const Factors f = factors(targets, i);
+        u32* product = scratch_.products[i].get();
+        k.square_inner_product(context_.modulus(t), f.digits.data(), f.b.data(), f.a.data(), digit_count_, c0[limb],
+                               c1[limb], c0[limb], product, context_.degree());
+        k.ntt_inverse(context_.table(t), context_.unit_scale(t), product, product);
+    }
+    /// c1 divided by P, as digits.
+    void divide(const std::vector<int>& targets, Poly& c1) {
+        std::vector<u32*> converted;  // the raised digits are used up
+        for (std::size_t i = 0; i < targets.size(); ++i) converted.push_back(scratch_.raised[i].get());
+        convert_to(context_, down_, special_, as_signed(scratch_.small.get()), targets, converted.data());
+        for (std::size_t i = 0; i < targets.size(); ++i) {
+            const int t = targets[i], d = t / digit_limbs_;
+            context_.kernels().subtract_scale_centred(
+                context_.modulus(t),
+                context_.mod_up(d, level_).weight[static_cast<std::size_t>(t - context_.digit_begin(d))],
+                scratch_.products[i].get(), converted[i], as_signed(c1[static_cast<std::size_t>(t)]),
+                context_.degree());
+        }
+    }
+
+    const Context& context_;
+    const SwitchingKey& key_;
+    SwitchScratch& scratch_;
+    int level_, digit_limbs_, digit_count_;
+    const Conversion& down_;
+    std::vector<const u32*> digits_;
+    std::vector<const i32*> special_;
+};
 
 }  // namespace
 
-SwitchScratch::SwitchScratch(const Context& context, LimbPool& pool)
-    : small(pool.take()), product0(pool.take()), product1(pool.take()) {
+SwitchScratch::SwitchScratch(const Context& context, LimbPool& pool) : small(pool.take()) {
     const auto levels = static_cast<std::size_t>(context.levels());
     auto fill = [&](std::vector<Limb>& limbs, std::size_t count) {
         for (std::size_t i = 0; i < count; ++i) limbs.push_back(pool.take());
@@ -31,95 +150,20 @@ SwitchScratch::SwitchScratch(const Context& context, LimbPool& pool)
     fill(digits, levels);
     fill(raised, static_cast<std::size_t>(context.parameters().digits(context.levels())) * group * together);
     fill(special, static_cast<std::size_t>(context.special_limbs()));
+    fill(products, group);
 }
 
 Operand square_relinearise(const Context& context, const SwitchingKey& key, Ciphertext&& z, LimbPool& pool,
                            SwitchScratch& scratch) {
-    const auto& k = context.kernels();
-    const std::size_t n = context.degree();
-    const int level = z.level(), digit_count = context.parameters().digits(level), special = context.special_limbs();
-    assert(key.level >= level);
-    const Conversion& down = context.mod_down(level, 0);
-
-    std::vector<const u32*> digits;
-    for (int t = 0; t < level; ++t) {
-        const auto i = static_cast<std::size_t>(t);
-        const int d = t / context.parameters().digit_limbs();
-        k.square(context.modulus(t), z.c0[i], z.c1[i], z.c0[i], z.c1[i], scratch.square[i].get(), n);
-        k.ntt_inverse_centred(
-            context.table(t),
-            context.mod_up_plain(d, level).weighted_inverse[static_cast<std::size_t>(t - context.digit_begin(d))],
-            scratch.square[i].get(), as_signed(scratch.digits[i].get()));
-        digits.push_back(scratch.digits[i].get());
-    }
-
     Operand result;
-    result.level = result.digit_level = level;
+    result.level = result.digit_level = z.level();
+    assert(key.level >= result.level);
     result.extended0 = std::move(z.c0);
+    result.digits1 = std::move(z.c1);
     result.extended0.limbs.resize(static_cast<std::size_t>(context.limbs()));
     for (int t = context.levels(); t < context.limbs(); ++t)
         result.extended0.limbs[static_cast<std::size_t>(t)] = pool.take();
-    result.digits1 = std::move(z.c1);
-
-    for (std::size_t first = 0;; first += SwitchScratch::group) {
-        const auto targets = groups_of(context, level, first, SwitchScratch::group);
-        if (targets.empty()) break;
-        std::vector<u32*> raised;
-        for (int d = 0; d < digit_count; ++d)
-            for (std::size_t i = 0; i < targets.size(); ++i)
-                raised.push_back(scratch.raised[static_cast<std::size_t>(d) * SwitchScratch::group + i].get());
-        const ModUpItem item{digits.data(), raised.data()};
-        mod_up(context, {&item, 1}, level, true, targets);
-        for (std::size_t i = 0; i < targets.size(); ++i) {
-            const int t = targets[i];
-            const auto limb = static_cast<std::size_t>(t);
-            const auto& m = context.modulus(t);
-            const bool chain = t < level;
-            std::array<const u32*, ring::max_inner_digits> d_ptr, b_ptr, a_ptr;
-            for (int d = 0; d < digit_count; ++d) {
-                const auto at = static_cast<std::size_t>(d);
-                const bool own = chain && d == t / context.parameters().digit_limbs();
-                d_ptr[at] = own ? scratch.square[limb].get() : raised[at * targets.size() + i];
-                b_ptr[at] = key.b[at][limb];
-                a_ptr[at] = key.a[at][limb];
-            }
-            u32* out0 = result.extended0[limb];
-            // d0 and d1 carry 2^-32
-            k.inner_product(m, d_ptr.data(), b_ptr.data(), a_ptr.data(), digit_count, chain ? out0 : nullptr,
-                            chain ? result.digits1[limb] : nullptr, m.r2, out0, scratch.product1.get(), n);
-            if (chain)
-                k.ntt_inverse(context.table(t), context.unit_scale(t), scratch.product1.get(), result.digits1[limb]);
-            else {
-                const auto j = static_cast<std::size_t>(t - context.levels());
-                k.ntt_inverse_centred(context.table(t), down.weighted_inverse[j], scratch.product1.get(),
-                                      as_signed(scratch.special[j].get()));
-            }
-        }
-    }
-
-    // c1 in coefficients, then its digits
-    std::array<const i32*, ring::max_conversion_sources> sources;
-    for (int j = 0; j < special; ++j)
-        sources[static_cast<std::size_t>(j)] = as_signed(scratch.special[static_cast<std::size_t>(j)].get());
-    k.quotient(sources.data(), down.reciprocal.data(), special, down.shift, as_signed(scratch.small.get()), n);
-    for (int first = 0; first < level; first += SwitchScratch::group) {
-        std::vector<int> targets;
-        std::vector<u32*> out;
-        for (int t = first; t < std::min(level, first + SwitchScratch::group); ++t) {
-            targets.push_back(t);
-            out.push_back(scratch.raised[static_cast<std::size_t>(t - first)].get());
-        }
-        convert_to(context, down, {sources.data(), static_cast<std::size_t>(special)}, as_signed(scratch.small.get()),
-                   targets, out.data());
-        for (std::size_t i = 0; i < targets.size(); ++i) {
-            const int t = targets[i], d = t / context.parameters().digit_limbs();
-            u32* c1 = result.digits1[static_cast<std::size_t>(t)];
-            k.subtract_scale_centred(
-                context.modulus(t),
-                context.mod_up(d, level).weight[static_cast<std::size_t>(t - context.digit_begin(d))], c1, out[i],
-                as_signed(c1), n);
-        }
-    }
+    Relinearisation(context, key, result.level, scratch).run(result.extended0, result.digits1);
     return result;
 }
 
@@ -156,10 +200,9 @@ std::vector<Ciphertext> rotate_hoisted(const Context& context, const EvaluationK
         for (auto* part : {&sum.c0, &sum.c1}) part->limbs.resize(static_cast<std::size_t>(context.limbs()));
 
     std::vector<u32> gathered(static_cast<std::size_t>(digit_count + 1) * chunk);
-    for (std::size_t first = 0;; ++first) {
-        const auto targets = groups_of(context, level, first, 1);
-        if (targets.empty()) break;
-        const int t = targets[0];
+    for (int number = 0; number < context.special_limbs() + level; ++number) {
+        const int t = number < context.special_limbs() ? context.levels() + number : number - context.special_limbs();
+        const int targets[] = {t};
         const auto limb = static_cast<std::size_t>(t);
         const auto& m = context.modulus(t);
         std::vector<u32*> raised;
@@ -189,7 +232,7 @@ std::vector<Ciphertext> rotate_hoisted(const Context& context, const EvaluationK
                 if (c0 != nullptr)
                     c0 = rotation.automorphism.gather(c0, begin, chunk,
                                                       gathered.data() + static_cast<std::size_t>(digit_count) * chunk);
-                k.inner_product(m, d_ptr.data(), b_ptr.data(), a_ptr.data(), digit_count, c0, nullptr, m.r,
+                k.inner_product(m, d_ptr.data(), b_ptr.data(), a_ptr.data(), digit_count, c0, m.r,
                                 sums[s].c0[limb] + begin, sums[s].c1[limb] + begin, chunk);
             }
         }

@@ -21,8 +21,8 @@ struct SwitchScratch {
     std::vector<Limb> digits;           ///< [level]
     std::vector<Limb> raised;           ///< [together][digits * group]
     std::vector<Limb> special;          ///< [special limbs]
+    std::vector<Limb> products;         ///< [group]
     Limb small;
-    Limb product0, product1;
 };
 
 /// Squares (z0, z1) and relinearises it into an Operand; takes the limbs of z. The square's scale is the scale squared.

@@ -96,16 +96,16 @@ void Bench::ring_kernels() {
 
     time("NTT", 0, "", [&] { kernels_.ntt_forward(table, limbs[0].get(), limbs[1].get()); });
     time("inverse NTT", 0, "", [&] { kernels_.ntt_inverse(table, unit, limbs[0].get(), limbs[1].get()); });
-    time("square of a ciphertext limb", 0, "", [&] {
-        kernels_.square(m, limbs[0].get(), limbs[1].get(), limbs[2].get(), limbs[3].get(), limbs[4].get(), degree);
-    });
-
     const u32* digit[digits] = {limbs[0].get(), limbs[1].get(), limbs[2].get()};
     const u32* key0[digits] = {limbs[3].get(), limbs[4].get(), limbs[5].get()};
     const u32* key1[digits] = {limbs[6].get(), limbs[7].get(), limbs[8].get()};
     time("key product, 3 digits", 2.0 * digits * degree, "multiplications/s", [&] {
-        kernels_.inner_product(m, digit, key0, key1, digits, nullptr, nullptr, 0, limbs[9].get(), limbs[10].get(),
-                               degree);
+        kernels_.inner_product(m, digit, key0, key1, digits, nullptr, 0, limbs[9].get(), limbs[10].get(), degree);
+    });
+
+    time("square and key product, 3 digits", 2.0 * (digits + 1) * degree, "multiplications/s", [&] {
+        kernels_.square_inner_product(m, digit, key0, key1, digits, limbs[9].get(), limbs[10].get(), limbs[9].get(),
+                                      limbs[0].get(), degree);
     });
 
     // Small values serve as centred sources, and as factors below every prime.

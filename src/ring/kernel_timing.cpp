@@ -85,6 +85,17 @@ void quotient_job(const Kernels& k, const Workload& w) {
     k.quotient(from, w.reciprocals.data(), sources, 58, reinterpret_cast<i32*>(w.row(0)), w.degree);
 }
 
+void square_job(const Kernels& k, const Workload& w) {
+    const u32 *d[digits], *key0[digits], *key1[digits];
+    for (int j = 0; j < digits; ++j) {
+        d[j] = w.row(j);
+        key0[j] = w.row(digits + j);
+        key1[j] = w.row(2 * digits + j);
+    }
+    k.square_inner_product(w.tables.back().modulus, d, key0, key1, digits, w.row(9), w.row(10), w.row(9), w.row(11),
+                           w.degree);
+}
+
 /// In chunks, as rotated operands are read.
 void inner_product_job(const Kernels& k, const Workload& w) {
     for (std::size_t at = 0; at < w.degree; at += w.chunk) {
@@ -94,7 +105,7 @@ void inner_product_job(const Kernels& k, const Workload& w) {
             key0[j] = w.row(digits + j) + at;
             key1[j] = w.row(2 * digits + j) + at;
         }
-        k.inner_product(w.tables.back().modulus, d, key0, key1, digits, w.row(9) + at, nullptr, 12345, w.row(10) + at,
+        k.inner_product(w.tables.back().modulus, d, key0, key1, digits, w.row(9) + at, 12345, w.row(10) + at,
                         w.row(11) + at, w.chunk);
     }
 }
@@ -139,9 +150,7 @@ void add_jobs(const Kernels& k, const SharedWorkload& w, std::vector<KernelJob>&
     add("convert 7->4", n * sources * targets, "multiply-adds", [&k, w] { convert_job(k, *w); });
     add("quotient 7", n * sources, "multiply-adds", [&k, w] { quotient_job(k, *w); });
     add("inner_product 3", n * 2 * digits, "multiply-adds", [&k, w] { inner_product_job(k, *w); });
-    add("square", n, "words", [&k, w] {
-        k.square(w->tables.back().modulus, w->row(1), w->row(2), w->row(3), w->row(4), w->row(5), w->degree);
-    });
+    add("square_inner_product 3", n * 2 * (digits + 1), "multiply-adds", [&k, w] { square_job(k, *w); });
     add("switch_pair 3", n * 4 * digits, "multiply-adds", [&k, w] { switch_job(k, *w); });
     add("pack_pair", 2 * n, "words", [&k, w] { pack_job(k, *w); });
     add("subtract_scale", n, "words", [&k, w] {

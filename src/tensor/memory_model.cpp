@@ -95,7 +95,7 @@ std::uint64_t Simulation::scratch(std::size_t segment, int threads) const {
     return static_cast<std::uint64_t>(threads) *
            (2 * levels +
             digits(static_cast<int>(levels), segment) * ckks::SwitchScratch::group * ckks::SwitchScratch::together +
-            special(segment) + 3);
+            special(segment) + ckks::SwitchScratch::group + 1);
 }
 
 std::uint64_t Simulation::run_layer(std::size_t i, const LayerReads& reads, const plan::Layout& output,

@@ -74,10 +74,6 @@ struct Kernels {
     /// Montgomery product, in [0, q); a, b in [0, q).
     void (*multiply)(const Modulus& m, const u32* a, const u32* b, u32* out, std::size_t count);
 
-    /// Square of a ciphertext (z0, z1), Montgomery products in [0, q): d0 = z0^2, d1 = 2 z0 z1, d2 = z1^2.
-    /// d0 may be z0 and d1 may be z1.
-    void (*square)(const Modulus& m, const u32* z0, const u32* z1, u32* d0, u32* d1, u32* d2, std::size_t count);
-
     /// Base conversion: out_t = (sum_i y_i factors_t[i] + small small_factor_t + q_t 2^32) / 2^32 mod q_t, below 3 q_t,
     /// in Montgomery reduction (factors carry the 2^32 where wanted). y_i in (-2^29, 2^29); `small` may be null, else
     /// |small| <= 16. At most max_conversion_sources of them.
@@ -88,11 +84,15 @@ struct Kernels {
     /// below 2^31.
     void (*quotient)(const i32* const* y, const i32* reciprocals, int sources, int shift, i32* out, std::size_t count);
 
-    /// out0 = (constant add0 + sum_j digits_j key0_j) / 2^32, out1 = sum_j digits_j key1_j / 2^32 (+ constant add1), in
-    /// [0, q). digits in [0, q), keys in [0, q); add0/add1 in [0, q) or null; constant in [0, q).
+    /// out0 = (constant add0 + sum_j digits_j key0_j) / 2^32, out1 = sum_j digits_j key1_j / 2^32, in [0, q).
+    /// digits, keys, constant in [0, q); add0 in [0, q) or null.
     void (*inner_product)(const Modulus& m, const u32* const* digits, const u32* const* key0, const u32* const* key1,
-                          int digit_count, const u32* add0, const u32* add1, u32 constant, u32* out0, u32* out1,
-                          std::size_t count);
+                          int digit_count, const u32* add0, u32 constant, u32* out0, u32* out1, std::size_t count);
+    /// The same with the square of a ciphertext (z0, z1), whose z1^2 the digits are: out0 = z0^2 + sum_j digits_j
+    /// key0_j / 2^32, out1 = 2 z0 z1 + sum_j digits_j key1_j / 2^32. z0, z1 in [0, q). out0 may be z0.
+    void (*square_inner_product)(const Modulus& m, const u32* const* digits, const u32* const* key0,
+                                 const u32* const* key1, int digit_count, const u32* z0, const u32* z1, u32* out0,
+                                 u32* out1, std::size_t count);
 
     /// Packs two rows of residues in [0, q); b may be null (zeros).
     void (*pack_pair)(const u32* a, const u32* b, PanelPair out, std::size_t count);

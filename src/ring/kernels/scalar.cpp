@@ -98,15 +98,6 @@ void multiply(const Modulus& m, const u32* a, const u32* b, u32* out, std::size_
     for (std::size_t i = 0; i < count; ++i) out[i] = montgomery(a[i], b[i], m);
 }
 
-void square(const Modulus& m, const u32* z0, const u32* z1, u32* d0, u32* d1, u32* d2, std::size_t count) {
-    for (std::size_t i = 0; i < count; ++i) {
-        const u32 x = z0[i], y = z1[i], xy = montgomery(x, y, m);
-        d2[i] = montgomery(y, y, m);
-        d0[i] = montgomery(x, x, m);
-        d1[i] = add_mod(xy, xy, m.q);
-    }
-}
-
 void convert(const i32* const* y, int sources, const i32* small, const ConversionTarget* targets, int target_count,
              std::size_t begin, std::size_t end) {
     assert(sources <= max_conversion_sources);
@@ -129,19 +120,31 @@ void quotient(const i32* const* y, const i32* reciprocals, int sources, int shif
     }
 }
 
+/// sum0 and sum1 plus the products of word n with both halves of the key, reduced.
+void add_key_products(const Modulus& m, const u32* const* digits, const u32* const* key0, const u32* const* key1,
+                      int digit_count, u64 sum0, u64 sum1, std::size_t n, u32& out0, u32& out1) {
+    for (int j = 0; j < digit_count; ++j) {
+        sum0 += static_cast<u64>(digits[j][n]) * key0[j][n];
+        sum1 += static_cast<u64>(digits[j][n]) * key1[j][n];
+    }
+    out0 = montgomery_reduce(sum0, m) % m.q;
+    out1 = montgomery_reduce(sum1, m) % m.q;
+}
 void inner_product(const Modulus& m, const u32* const* digits, const u32* const* key0, const u32* const* key1,
-                   int digit_count, const u32* add0, const u32* add1, u32 constant, u32* out0, u32* out1,
-                   std::size_t count) {
+                   int digit_count, const u32* add0, u32 constant, u32* out0, u32* out1, std::size_t count) {
+    assert(digit_count <= max_inner_digits);
+    for (std::size_t n = 0; n < count; ++n)
+        add_key_products(m, digits, key0, key1, digit_count, add0 ? static_cast<u64>(add0[n]) * constant : 0, 0, n,
+                         out0[n], out1[n]);
+}
+void square_inner_product(const Modulus& m, const u32* const* digits, const u32* const* key0, const u32* const* key1,
+                          int digit_count, const u32* z0, const u32* z1, u32* out0, u32* out1, std::size_t count) {
     assert(digit_count <= max_inner_digits);
     for (std::size_t n = 0; n < count; ++n) {
-        u64 sum0 = add0 ? static_cast<u64>(add0[n]) * constant : 0,
-            sum1 = add1 ? static_cast<u64>(add1[n]) * constant : 0;
-        for (int j = 0; j < digit_count; ++j) {
-            sum0 += static_cast<u64>(digits[j][n]) * key0[j][n];
-            sum1 += static_cast<u64>(digits[j][n]) * key1[j][n];
-        }
-        out0[n] = montgomery_reduce(sum0, m) % m.q;
-        out1[n] = montgomery_reduce(sum1, m) % m.q;
+        const u64 factor = montgomery(z0[n], m.r2, m);  // z0 2^32: the products lose it again
+        add_key_products(m, digits, key0, key1, digit_count, z0[n] * factor,
+                         z1[n] * u64{add_mod(static_cast<u32>(factor), static_cast<u32>(factor), m.q)}, n, out0[n],
+                         out1[n]);
     }
 }
 
@@ -243,10 +246,10 @@ const Kernels& scalar_kernels() {
                                  scale_signed,
                                  add,
                                  multiply,
-                                 square,
                                  convert,
                                  quotient,
                                  inner_product,
+                                 square_inner_product,
                                  pack_pair,
                                  switch_pair,
                                  switch_masked,

@@ -52,18 +52,6 @@ inline void multiply(const Modulus& m, const u32* a, const u32* b, u32* out, std
     for (std::size_t i = 0; i < count; i += lanes) store(out + i, r.full(multiply_wide(load(a + i), load(b + i))));
 }
 
-inline void square(const Modulus& m, const u32* z0, const u32* z1, u32* d0, u32* d1, u32* d2, std::size_t count) {
-    if (!whole_vectors(count)) return scalar_kernels().square(m, z0, z1, d0, d1, d2, count);
-    const Reducer r(m);
-    for (std::size_t i = 0; i < count; i += lanes) {
-        const Vec x = load(z0 + i), y = load(z1 + i);
-        const Vec cross = r.full(multiply_wide(x, y));
-        store(d2 + i, r.full(multiply_wide(y, y)));
-        store(d0 + i, r.full(multiply_wide(x, x)));
-        store(d1 + i, add_mod_q(cross, cross, r.q));
-    }
-}
-
 inline void subtract_scale(const Modulus& m, Factor f, u32 bias, const u32* x, const u32* v, u32* out,
                            std::size_t count) {
     if (!whole_vectors(count)) return scalar_kernels().subtract_scale(m, f, bias, x, v, out, count);
@@ -87,17 +75,15 @@ inline void subtract_scale_centred(const Modulus& m, Factor f, const u32* x, con
     }
 }
 
-template <bool Few>
-inline void sum_products(const Modulus& m, const u32* const* digits, const u32* const* key0, const u32* const* key1,
-                         int digit_count, const u32* add0, const u32* add1, u32 constant, u32* out0, u32* out1,
-                         std::size_t count) {
-    const Reducer r(m);
+/// begin(i, sum0, sum1) starts the sums of the words from i on.
+template <bool Few, class Begin>
+[[gnu::always_inline]] inline void sum_products(const Reducer& r, const u32* const* digits, const u32* const* key0,
+                                                const u32* const* key1, int digit_count, u32* out0, u32* out1,
+                                                std::size_t count, Begin&& begin) {
     const auto reduce = [&](Wide sum) { return Few ? r.full(sum) : r.full_from_63_bits(sum); };
-    const Vec factor = broadcast(constant);
     for (std::size_t i = 0; i < count; i += lanes) {
-        Wide sum0{zero(), zero()}, sum1{zero(), zero()};
-        if (add0) sum0 = multiply_wide(load(add0 + i), factor);
-        if (add1) sum1 = multiply_wide(load(add1 + i), factor);
+        Wide sum0, sum1;
+        begin(i, sum0, sum1);
         for (int j = 0; j < digit_count; ++j) {
             const Vec digit = load(digits[j] + i);
             sum0 = add(sum0, multiply_wide(digit, load(key0[j] + i)));
@@ -108,14 +94,37 @@ inline void sum_products(const Modulus& m, const u32* const* digits, const u32* 
     }
 }
 inline void inner_product(const Modulus& m, const u32* const* digits, const u32* const* key0, const u32* const* key1,
-                          int digit_count, const u32* add0, const u32* add1, u32 constant, u32* out0, u32* out1,
-                          std::size_t count) {
+                          int digit_count, const u32* add0, u32 constant, u32* out0, u32* out1, std::size_t count) {
     if (!whole_vectors(count))
-        return scalar_kernels().inner_product(m, digits, key0, key1, digit_count, add0, add1, constant, out0, out1,
-                                              count);
-    const bool few = digit_count + (add0 != nullptr || add1 != nullptr) <= Reducer::few_products;
-    (few ? sum_products<true> : sum_products<false>)(m, digits, key0, key1, digit_count, add0, add1, constant, out0,
-                                                     out1, count);
+        return scalar_kernels().inner_product(m, digits, key0, key1, digit_count, add0, constant, out0, out1, count);
+    const Vec factor = broadcast(constant);
+    const auto begin = [&](std::size_t i, Wide & sum0, Wide & sum1) __attribute__((always_inline)) {
+        sum0 = sum1 = {zero(), zero()};
+        if (add0 != nullptr) sum0 = multiply_wide(load(add0 + i), factor);
+    };
+    const bool few = digit_count + (add0 != nullptr) <= Reducer::few_products;
+    const Reducer r(m);
+    if (few)
+        sum_products<true>(r, digits, key0, key1, digit_count, out0, out1, count, begin);
+    else
+        sum_products<false>(r, digits, key0, key1, digit_count, out0, out1, count, begin);
+}
+inline void square_inner_product(const Modulus& m, const u32* const* digits, const u32* const* key0,
+                                 const u32* const* key1, int digit_count, const u32* z0, const u32* z1, u32* out0,
+                                 u32* out1, std::size_t count) {
+    if (!whole_vectors(count))
+        return scalar_kernels().square_inner_product(m, digits, key0, key1, digit_count, z0, z1, out0, out1, count);
+    const Reducer r(m);
+    const Vec to_montgomery = broadcast(m.r2);
+    const auto begin = [&](std::size_t i, Wide & sum0, Wide & sum1) __attribute__((always_inline)) {
+        const Vec x = load(z0 + i), factor = r.full(multiply_wide(x, to_montgomery));
+        sum0 = multiply_wide(x, factor);
+        sum1 = multiply_wide(load(z1 + i), add_mod_q(factor, factor, r.q));
+    };
+    if (digit_count + 1 <= Reducer::few_products)
+        sum_products<true>(r, digits, key0, key1, digit_count, out0, out1, count, begin);
+    else
+        sum_products<false>(r, digits, key0, key1, digit_count, out0, out1, count, begin);
 }
 
 }  // namespace
