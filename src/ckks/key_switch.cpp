@@ -38,66 +38,72 @@ class Relinearisation {
     /// From z to c0 in evaluations and c1 as digits, c0 with all limbs.
     void run(Poly& c0, Poly& c1) {
         const auto& k = context_.kernels();
-        for (int t = 0; t < level_; ++t) lift_digit(t, c1[static_cast<std::size_t>(t)]);
+        for (int t = 0; t < level_; ++t) lift_digit(t, c1);
         for (const auto& targets : in_groups(context_.levels(), context_.limbs())) {
-            raise(targets);
-            for (std::size_t i = 0; i < targets.size(); ++i) switch_special(targets, i, c0);
+            const Raised raised = raise(targets);
+            for (std::size_t i = 0; i < targets.size(); ++i) switch_special(raised, i, c0);
         }
         k.quotient(special_.data(), down_.reciprocal.data(), static_cast<int>(special_.size()), down_.shift,
                    as_signed(scratch_.small.get()), context_.degree());
         for (const auto& targets : in_groups(0, level_)) {
-            raise(targets);
-            for (std::size_t i = 0; i < targets.size(); ++i) switch_chain(targets, i, c0, c1);
+            const Raised raised = raise(targets);
+            for (std::size_t i = 0; i < targets.size(); ++i) switch_chain(raised, i, c0, c1);
             divide(targets, c1);
         }
     }
 
   private:
     /// z1^2 / 2^32 modulo one prime, in evaluations and as part of a digit.
-    void lift_digit(int t, const u32* z1) {
+    void lift_digit(int t, const Poly& z1) {
         const auto& k = context_.kernels();
         const auto limb = static_cast<std::size_t>(t);
         const int d = t / digit_limbs_;
         u32* square = scratch_.square[limb].get();
-        k.multiply(context_.modulus(t), z1, z1, square, context_.degree());
+        k.multiply(context_.modulus(t), z1[limb], z1[limb], square, context_.degree());
         k.ntt_inverse_centred(
             context_.table(t),
             context_.mod_up_plain(d, level_).weighted_inverse[static_cast<std::size_t>(t - context_.digit_begin(d))],
-            square, as_signed(scratch_.digits[limb].get()));
+            square, as_signed(scratch_.digits[limb].get()), t + 1 < level_ ? z1[limb + 1] : nullptr);
     }
 
-    u32* raised(std::size_t digit, std::size_t targets, std::size_t i) {
-        return scratch_.raised[digit * targets + i].get();
-    }
-    void raise(const std::vector<int>& targets) {
-        std::vector<u32*> out;
+    /// Digits lifted to some targets, which become evaluations one target after the other.
+    struct Raised {
+        const std::vector<int>& targets;
+        std::vector<u32*> limbs;  ///< [digit][target]
+    };
+    Raised raise(const std::vector<int>& targets) {
+        Raised raised{targets, {}};
         for (std::size_t i = 0; i < static_cast<std::size_t>(digit_count_) * targets.size(); ++i)
-            out.push_back(scratch_.raised[i].get());
-        const ModUpItem item{digits_.data(), out.data()};
-        mod_up(context_, {&item, 1}, level_, true, targets);
+            raised.limbs.push_back(scratch_.raised[i].get());
+        const ModUpItem item{digits_.data(), raised.limbs.data()};
+        mod_up_coefficients(context_, {&item, 1}, level_, true, targets);
+        return raised;
     }
 
-    /// What a key product modulo targets[i] reads.
+    /// What a key product modulo targets[i] reads; fetches `next` on the way.
     struct Factors {
         std::array<const u32*, ring::max_inner_digits> digits, b, a;
     };
-    Factors factors(const std::vector<int>& targets, std::size_t i) {
-        const int t = targets[i];
+    Factors factors(const Raised& raised, std::size_t i, std::span<const u32* const> next) {
+        const ModUpItem item{digits_.data(), raised.limbs.data()};
+        mod_up_evaluations(context_, {&item, 1}, level_, raised.targets, i, next);
+        const int t = raised.targets[i];
+        const auto limb = static_cast<std::size_t>(t);
         Factors f;
         for (int d = 0; d < digit_count_; ++d) {
-            const auto at = static_cast<std::size_t>(d), limb = static_cast<std::size_t>(t);
+            const auto at = static_cast<std::size_t>(d);
             const bool own = t < level_ && d == t / digit_limbs_;
-            f.digits[at] = own ? scratch_.square[limb].get() : raised(at, targets.size(), i);
+            f.digits[at] = own ? scratch_.square[limb].get() : raised.limbs[at * raised.targets.size() + i];
             f.b[at] = key_.b[at][limb];
             f.a[at] = key_.a[at][limb];
         }
         return f;
     }
-    void switch_special(const std::vector<int>& targets, std::size_t i, Poly& c0) {
+    void switch_special(const Raised& raised, std::size_t i, Poly& c0) {
         const auto& k = context_.kernels();
-        const int t = targets[i];
+        const int t = raised.targets[i];
         const auto j = static_cast<std::size_t>(t - context_.levels());
-        const Factors f = factors(targets, i);
+        const Factors f = factors(raised, i, {});
         u32* product = scratch_.products[i].get();
         k.inner_product(context_.modulus(t), f.digits.data(), f.b.data(), f.a.data(), digit_count_, nullptr, 0,
                         c0[static_cast<std::size_t>(t)], product, context_.degree());
@@ -105,11 +111,12 @@ class Relinearisation {
                               as_signed(scratch_.special[j].get()));
     }
     /// c1 stays in products[i], in coefficients.
-    void switch_chain(const std::vector<int>& targets, std::size_t i, Poly& c0, const Poly& c1) {
+    void switch_chain(const Raised& raised, std::size_t i, Poly& c0, const Poly& c1) {
         const auto& k = context_.kernels();
-        const int t = targets[i];
+        const int t = raised.targets[i];
         const auto limb = static_cast<std::size_t>(t);
-        const Factors f = factors(targets, i);
+        const u32* z[] = {c0[limb], c1[limb]};
+        const Factors f = factors(raised, i, z);
         u32* product = scratch_.products[i].get();
         k.square_inner_product(context_.modulus(t), f.digits.data(), f.b.data(), f.a.data(), digit_count_, c0[limb],
                                c1[limb], c0[limb], product, context_.degree());

@@ -28,7 +28,8 @@ void mod_down_sources(const Context& context, Poly& extended, int level, int dro
     std::array<const i32*, ring::max_conversion_sources> sources;
     for (std::size_t i = 0; i < limbs.size(); ++i) {
         u32* x = extended[static_cast<std::size_t>(limbs[i])];
-        k.ntt_inverse_centred(context.table(limbs[i]), conversion.weighted_inverse[i], x, as_signed(x));
+        const u32* next = i + 1 < limbs.size() ? extended[static_cast<std::size_t>(limbs[i + 1])] : nullptr;
+        k.ntt_inverse_centred(context.table(limbs[i]), conversion.weighted_inverse[i], x, as_signed(x), next);
         sources[i] = as_signed(x);
     }
     k.quotient(sources.data(), conversion.reciprocal.data(), static_cast<int>(limbs.size()), conversion.shift,
@@ -51,8 +52,8 @@ void mod_down_targets(const Context& context, std::span<const ModDownItem> items
         const auto& m = context.modulus(t);
         const auto factor = context.division_inverse(t, level, dropped);
         for (const auto& item : items) {
-            k.ntt_forward(context.table(t), item.room[i], item.room[i]);
             u32* x = (*item.extended)[static_cast<std::size_t>(t)];
+            k.ntt_forward(context.table(t), item.room[i], item.room[i], x);
             k.subtract_scale(m, factor, ring::reduce_signed(item.bias, m.q), x, item.room[i], x, context.degree());
         }
     }

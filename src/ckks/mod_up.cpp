@@ -21,13 +21,16 @@ void mod_up_coefficients(const Context& context, std::span<const ModUpItem> item
 }
 
 void mod_up_evaluations(const Context& context, std::span<const ModUpItem> items, int level,
-                        std::span<const int> targets, std::size_t target) {
+                        std::span<const int> targets, std::size_t target, std::span<const u32* const> next) {
     const int digits = context.parameters().digits(level), t = targets[target];
+    std::size_t done = 0;
     for (const auto& item : items)
         for (int d = 0; d < digits; ++d) {
             u32* limb = item.out[static_cast<std::size_t>(d) * targets.size() + target];
             const bool own = t >= context.digit_begin(d) && t < context.digit_end(d, level);
-            if (limb != nullptr && !own) context.kernels().ntt_forward(context.table(t), limb, limb);
+            if (limb == nullptr || own) continue;
+            context.kernels().ntt_forward(context.table(t), limb, limb, done < next.size() ? next[done] : nullptr);
+            ++done;
         }
 }
 

@@ -20,11 +20,12 @@ struct ModUpItem {
 /// twiddle factors are still in the cache.
 void mod_up(const Context& context, std::span<const ModUpItem> items, int level, bool plain,
             std::span<const int> targets);
-/// The two halves of mod_up: coefficients modulo all targets, then, target by target, evaluations in their place.
+/// The two halves of mod_up: coefficients modulo all targets, then, target by target, evaluations in their place. The
+/// i-th transform fetches limb next[i] meanwhile (Kernels::ntt_forward), if there are as many.
 void mod_up_coefficients(const Context& context, std::span<const ModUpItem> items, int level, bool plain,
                          std::span<const int> targets);
 void mod_up_evaluations(const Context& context, std::span<const ModUpItem> items, int level,
-                        std::span<const int> targets, std::size_t target);
+                        std::span<const int> targets, std::size_t target, std::span<const u32* const> next = {});
 
 /// Evaluations of c1 modulo limb t < level, from its digits.
 void digit_evaluations(const Context& context, const Poly& digits, int level, int t, u32* out);

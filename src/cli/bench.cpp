@@ -76,6 +76,12 @@ void add_whole(CLI::App& bench) {
         ->check(CLI::NonNegativeNumber)
         ->type_name("B");
     add_threads_option(*command, job.threads);
+    command
+        ->add_option("--runs", job.runs,
+                     "Runs of the server on the same request, one right after the other; reports the one that takes "
+                     "the median time, and the times of all")
+        ->check(CLI::Range(1, 1000))
+        ->capture_default_str();
     command->add_option("--images", job.images, "Images with labels, else the bundled ones")->type_name("PATH");
     command->add_option("--labels", job.labels, "True classes, else those beside the images")->type_name("FILE");
     command->add_option("--mosaic", job.tile, "Side of a mosaic's tiles in pixels")

@@ -20,6 +20,7 @@ struct EndToEndOptions {
     int tile = 32;       ///< side of the tiles of a mosaic
     int count = 0;       ///< first images taken, and from the first again if there are fewer; 0: at most one group
     int threads = 0;
+    int runs = 1;         ///< of the server, on the same request; the report is of the one that took the median time
     std::string classes;  ///< names of the classes for compiling; may be empty
     int run_length = 0;   ///< of the plan; 0: the compiler chooses, for `count` images
     std::string memory;   ///< of the server process, for compiling, such as "4G"; empty: the compiler's default

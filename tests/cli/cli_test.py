@@ -436,6 +436,22 @@ class WholeJob(unittest.TestCase):
         bench = self.load("bench.json")
         self.assertEqual([field for field in REPORT_FIELDS if field not in bench], [])
         self.assertEqual((bench["images"], bench["groups"], bench["distinct_images"]), (4, 1, 4))
+        self.assertEqual([run["seconds_total"] for run in bench["server_runs"]], [bench["seconds_total"]])
+
+    def test_bench_reports_the_run_that_takes_the_median_time(self):
+        self.expect(2, "--runs", "bench", "e2e", "--model", "net.plan", "--runs", 0)
+        out = self.ok("bench", "e2e", "--model", "net.plan", "--images", "x.npy", "--labels", "y.npy", "--calibrate",
+                      "x.npy", "--batch", 4, "--threads", 1, "--runs", 3, "--json", "bench.json").stdout
+        for run in (1, 2, 3):
+            self.assertIn(f"run {run} of 3", out)
+        self.assertIn("the median of 3 runs", out)
+        bench = self.load("bench.json")
+        seconds = [run["seconds_total"] for run in bench["server_runs"]]
+        self.assertEqual(seconds, sorted(seconds))
+        self.assertEqual(bench["seconds_total"], seconds[1])
+        self.assertEqual(bench["seconds"]["infer"], seconds[1])
+        self.assertEqual(bench["server"]["seconds"], bench["server_runs"][1]["seconds"])
+        self.assertEqual(bench["server_peak_bytes"], max(run["peak_bytes"] for run in bench["server_runs"]))
 
     def test_bench_repeats_images_to_fill_several_groups(self):
         one = self.load("infer.json")

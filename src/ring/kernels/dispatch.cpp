@@ -25,9 +25,9 @@ const Kernels* avx512ifma_kernels() {
         Kernels k = avx512_variant;
         k.name = "avx512ifma";
         k.min_log_degree = min_log_degree52;
-        k.ntt_forward = avx512ifma_transforms.forward;
-        k.ntt_inverse = avx512ifma_transforms.inverse;
-        k.ntt_inverse_centred = avx512ifma_transforms.inverse_centred;
+        k.forward = avx512ifma_transforms.forward;
+        k.inverse = avx512ifma_transforms.inverse;
+        k.inverse_centred = avx512ifma_transforms.inverse_centred;
         return k;
     }();
     return avx512_kernels() && __builtin_cpu_supports("avx512ifma") ? &kernels : nullptr;

@@ -58,12 +58,10 @@ struct Kernels {
     const char* name;
     int min_log_degree;  ///< smallest ring the transforms of this variant handle
 
-    /// Coefficients (any values below 4q) to evaluations in [0, q), evaluation order. in == out is allowed.
-    void (*ntt_forward)(const NttTable& table, const u32* in, u32* out);
-    /// Evaluations (below 2q) to coefficients times the factor of `scale`, in [0, q). in == out is allowed.
-    void (*ntt_inverse)(const NttTable& table, const InverseScale& scale, const u32* in, u32* out);
-    /// As ntt_inverse, with representatives in (-q/2, q/2] (two's complement).
-    void (*ntt_inverse_centred)(const NttTable& table, const InverseScale& scale, const u32* in, i32* out);
+    /// The transforms, see the functions below.
+    void (*forward)(const NttTable& table, const u32* in, u32* out, const u32* next);
+    void (*inverse)(const NttTable& table, const InverseScale& scale, const u32* in, u32* out, const u32* next);
+    void (*inverse_centred)(const NttTable& table, const InverseScale& scale, const u32* in, i32* out, const u32* next);
 
     /// a f mod q, in [0, q); a any 32-bit words.
     void (*scale)(const Modulus& m, Factor f, const u32* a, u32* out, std::size_t count);
@@ -117,6 +115,24 @@ struct Kernels {
                            std::size_t count);
     /// The same without a bias, as representatives in (-q/2, q/2].
     void (*subtract_scale_centred)(const Modulus& m, Factor f, const u32* x, const u32* v, i32* out, std::size_t count);
+
+    /// Coefficients (any values below 4q) to evaluations in [0, q), evaluation order. in == out is allowed.
+    ///
+    /// Transforms compute for longer than they read. `next`, if not null, is a limb that the caller reads soon after:
+    /// it is fetched into the second-level cache meanwhile.
+    void ntt_forward(const NttTable& table, const u32* in, u32* out, const u32* next = nullptr) const {
+        forward(table, in, out, next);
+    }
+    /// Evaluations (below 2q) to coefficients times `factor`, in [0, q). in == out is allowed.
+    void ntt_inverse(const NttTable& table, const InverseScale& factor, const u32* in, u32* out,
+                     const u32* next = nullptr) const {
+        inverse(table, factor, in, out, next);
+    }
+    /// As ntt_inverse, with representatives in (-q/2, q/2] (two's complement).
+    void ntt_inverse_centred(const NttTable& table, const InverseScale& factor, const u32* in, i32* out,
+                             const u32* next = nullptr) const {
+        inverse_centred(table, factor, in, out, next);
+    }
 };
 
 /// Always there, and what the others are compared with.

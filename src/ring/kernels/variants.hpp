@@ -11,9 +11,9 @@ extern const Kernels avx512_variant;
 
 /// With IFMA, transforms in the place of those of avx512_variant.
 struct Transforms {
-    decltype(Kernels::ntt_forward) forward;
-    decltype(Kernels::ntt_inverse) inverse;
-    decltype(Kernels::ntt_inverse_centred) inverse_centred;
+    decltype(Kernels::forward) forward;
+    decltype(Kernels::inverse) inverse;
+    decltype(Kernels::inverse_centred) inverse_centred;
 };
 extern const Transforms avx512ifma_transforms;
 

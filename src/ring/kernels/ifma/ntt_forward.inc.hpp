@@ -3,6 +3,7 @@
 #include "ring/kernels/ifma/butterflies.inc.hpp"
 #include "ring/kernels/scratch.hpp"
 #include "ring/kernels/simd/head.inc.hpp"
+#include "ring/kernels/simd/next_limb.inc.hpp"
 
 /// Forward transform: the passes of simd/ntt_forward.inc.hpp, with a work area of 64-bit numbers. Coefficients are
 /// below 4q; the fold adds (4 + 2) q to that, and a stage on numbers below X = k q makes them 2 X + 2q: they are below
@@ -110,7 +111,7 @@ struct ForwardRoots {
 
 /// `Stages` stages of a column in place, from `depth` below the head on, but for the last ones.
 template <int Stages>
-inline void forward_tail_pass(const u64* quotients, u32 q, int rows, int depth, u64* column) {
+inline void forward_tail_pass(const u64* quotients, u32 q, int rows, int depth, u64* column, NextLimb next) {
     constexpr int members = 1 << Stages;
     const int half = 1 << depth;
     const Prime p(q);
@@ -119,6 +120,7 @@ inline void forward_tail_pass(const u64* quotients, u32 q, int rows, int depth, 
         for (int shift = 0; shift < column_slots; shift += lanes) {
             const auto twiddles = tail_twiddles<members>(quotients + shift, p);
             for (int begin = 0; begin < rows; begin += half << Stages) {
+                next.fetch<members / column_vectors>();
                 u64* row = column + (begin + r) * column_slots + shift;
                 Vec x[members];
                 unroll<0, members>([&](auto k) __attribute__((always_inline)) {
@@ -188,8 +190,8 @@ inline void forward_last_pass(const u64* quotients, u32 q, int depth, const u64*
     }
 }
 
-inline void ntt_forward(const NttTable& t, const u32* in, u32* out) {
-    if (t.log_degree < min_log_degree52) return scalar_kernels().ntt_forward(t, in, out);
+inline void ntt_forward(const NttTable& t, const u32* in, u32* out, const u32* next) {
+    if (t.log_degree < min_log_degree52) return scalar_kernels().forward(t, in, out, next);
     const Geometry g(t.log_degree);
     const u32 q = t.modulus.q;
     u64* column = reinterpret_cast<u64*>(kernel_scratch(2 * g.work_words()));
@@ -202,7 +204,9 @@ inline void ntt_forward(const NttTable& t, const u32* in, u32* out) {
                 (stages == 2 ? forward_last_pass<2> : forward_last_pass<3>)(quotients, q, depth, column, c,
                                                                             out + c * column_slots);
             else
-                (stages == 2 ? forward_tail_pass<2> : forward_tail_pass<3>)(quotients, q, g.rows, depth, column);
+                (stages == 2 ? forward_tail_pass<2> : forward_tail_pass<3>)(quotients, q, g.rows, depth, column,
+                                                                            depth == 0 ? NextLimb(next, g, c)
+                                                                                       : NextLimb());
             quotients += (((1 << stages) - 1) << depth) * column_slots;
             depth += stages;
         }

@@ -3,6 +3,7 @@
 #include "ring/kernels/scratch.hpp"
 #include "ring/kernels/simd/butterflies.inc.hpp"
 #include "ring/kernels/simd/head.inc.hpp"
+#include "ring/kernels/simd/next_limb.inc.hpp"
 
 /// Inverse transform: the passes of ntt_forward.inc.hpp backwards.
 namespace obscura::ring {
@@ -11,12 +12,13 @@ namespace {
 /// `Stages` stages of a column, down to `depth` below the head; the first ones (of the deepest nodes) load from `in`.
 template <int Stages, bool First>
 inline void inverse_tail_pass(const u32* values, const u32* quotients, Bounds m, int rows, int depth, const u32* in,
-                              u32* column) {
+                              u32* column, NextLimb next) {
     const int half = 1 << depth;
     const u32* first_value = values + (half - 1) * column_slots;
     const u32* first_quotient = quotients + (half - 1) * column_slots;
     for (int begin = 0; begin < rows; begin += half << Stages)
-        for (int r = 0; r < half; ++r)
+        for (int r = 0; r < half; ++r) {
+            next.fetch<1 << Stages>();
             unroll<0, column_vectors>([&](auto v) __attribute__((always_inline)) {
                 constexpr int shift = v.value * lanes;
                 u32* row = column + (begin + r) * column_slots + shift;
@@ -36,6 +38,7 @@ inline void inverse_tail_pass(const u32* values, const u32* quotients, Bounds m,
                     store(row + k.value * half * column_slots, x[k.value]);
                 });
             });
+        }
 }
 
 /// The head's stages on words below 2q, and the unfolding with the scale.
@@ -109,7 +112,7 @@ struct InverseRoots {
 };
 
 template <bool Centred>
-inline void inverse_transform(const NttTable& t, const InverseScale& scale, const u32* in, u32* out) {
+inline void inverse_transform(const NttTable& t, const InverseScale& scale, const u32* in, u32* out, const u32* next) {
     const Geometry g(t.log_degree);
     const Bounds m = bounds_of(t.modulus.q);
     u32* work = kernel_scratch(g.work_words());
@@ -121,19 +124,21 @@ inline void inverse_transform(const NttTable& t, const InverseScale& scale, cons
             const auto pass = stages == 2 ? (first ? inverse_tail_pass<2, true> : inverse_tail_pass<2, false>)
                                           : (first ? inverse_tail_pass<3, true> : inverse_tail_pass<3, false>);
             pass(t.inverse.tail.data() + g.tail_twiddles(c), t.inverse.tail_quotient.data() + g.tail_twiddles(c), m,
-                 g.rows, left, in + c * column_slots, work + c * g.column_stride);
+                 g.rows, left, in + c * column_slots, work + c * g.column_stride,
+                 left == 0 ? NextLimb(next, g, c) : NextLimb());
         }
     }
     inverse_head<InverseRoots, Centred>(t, scale, g, work, out);
 }
 
-inline void ntt_inverse(const NttTable& t, const InverseScale& scale, const u32* in, u32* out) {
-    if (t.log_degree < min_vector_log_degree) return scalar_kernels().ntt_inverse(t, scale, in, out);
-    inverse_transform<false>(t, scale, in, out);
+inline void ntt_inverse(const NttTable& t, const InverseScale& scale, const u32* in, u32* out, const u32* next) {
+    if (t.log_degree < min_vector_log_degree) return scalar_kernels().inverse(t, scale, in, out, next);
+    inverse_transform<false>(t, scale, in, out, next);
 }
-inline void ntt_inverse_centred(const NttTable& t, const InverseScale& scale, const u32* in, i32* out) {
-    if (t.log_degree < min_vector_log_degree) return scalar_kernels().ntt_inverse_centred(t, scale, in, out);
-    inverse_transform<true>(t, scale, in, reinterpret_cast<u32*>(out));
+inline void ntt_inverse_centred(const NttTable& t, const InverseScale& scale, const u32* in, i32* out,
+                                const u32* next) {
+    if (t.log_degree < min_vector_log_degree) return scalar_kernels().inverse_centred(t, scale, in, out, next);
+    inverse_transform<true>(t, scale, in, reinterpret_cast<u32*>(out), next);
 }
 
 }  // namespace
