@@ -1,152 +1,11 @@
 #include "ckks/key_switch.hpp"
 
-#include <algorithm>
 #include <array>
 #include <cassert>
 
 #include "ckks/base_conversion.hpp"
 
 namespace obscura::ckks {
-
-namespace {
-
-/// Numbers from `begin` to `end` in groups of nearly equal size, at most SwitchScratch::group.
-std::vector<std::vector<int>> in_groups(int begin, int end) {
-    const int count = end - begin, groups = (count + SwitchScratch::group - 1) / SwitchScratch::group;
-    std::vector<std::vector<int>> result(static_cast<std::size_t>(groups));
-    for (int i = 0; i < count; ++i) result[static_cast<std::size_t>(i * groups / count)].push_back(begin + i);
-    return result;
-}
-
-/// A square on its way through relinearisation. Special primes come first, so that c1 can be divided by P modulo every
-/// other one while it is in the caches; and z0, z1 are multiplied where the key products are added, not before, so that
-/// memory is read and written once.
-class Relinearisation {
-  public:
-    Relinearisation(const Context& context, const SwitchingKey& key, int level, SwitchScratch& scratch)
-        : context_(context),
-          key_(key),
-          scratch_(scratch),
-          level_(level),
-          digit_limbs_(context.parameters().digit_limbs()),
-          digit_count_(context.parameters().digits(level)),
-          down_(context.mod_down(level, 0)) {
-        for (int t = 0; t < level; ++t) digits_.push_back(scratch.digits[static_cast<std::size_t>(t)].get());
-        for (const Limb& limb : scratch.special) special_.push_back(as_signed(limb.get()));
-    }
-
-    /// From z to c0 in evaluations and c1 as digits, c0 with all limbs.
-    void run(Poly& c0, Poly& c1) {
-        const auto& k = context_.kernels();
-        for (int t = 0; t < level_; ++t) lift_digit(t, c1);
-        for (const auto& targets : in_groups(context_.levels(), context_.limbs())) {
-            const Raised raised = raise(targets);
-            for (std::size_t i = 0; i < targets.size(); ++i) switch_special(raised, i, c0);
-        }
-        k.quotient(special_.data(), down_.reciprocal.data(), static_cast<int>(special_.size()), down_.shift,
-                   as_signed(scratch_.small.get()), context_.degree());
-        for (const auto& targets : in_groups(0, level_)) {
-            const Raised raised = raise(targets);
-            for (std::size_t i = 0; i < targets.size(); ++i) switch_chain(raised, i, c0, c1);
-            divide(targets, c1);
-        }
-    }
-
-  private:
-    /// z1^2 / 2^32 modulo one prime, in evaluations and as part of a digit.
-    void lift_digit(int t, const Poly& z1) {
-        const auto& k = context_.kernels();
-        const auto limb = static_cast<std::size_t>(t);
-        const int d = t / digit_limbs_;
-        u32* square = scratch_.square[limb].get();
-        k.multiply(context_.modulus(t), z1[limb], z1[limb], square, context_.degree());
-        k.ntt_inverse_centred(
-            context_.table(t),
-            context_.mod_up_plain(d, level_).weighted_inverse[static_cast<std::size_t>(t - context_.digit_begin(d))],
-            square, as_signed(scratch_.digits[limb].get()), t + 1 < level_ ? z1[limb + 1] : nullptr);
-    }
-
-    /// Digits lifted to some targets, which become evaluations one target after the other.
-    struct Raised {
-        const std::vector<int>& targets;
-        std::vector<u32*> limbs;  ///< [digit][target]
-    };
-    Raised raise(const std::vector<int>& targets) {
-        Raised raised{targets, {}};
-        for (std::size_t i = 0; i < static_cast<std::size_t>(digit_count_) * targets.size(); ++i)
-            raised.limbs.push_back(scratch_.raised[i].get());
-        const ModUpItem item{digits_.data(), raised.limbs.data()};
-        mod_up_coefficients(context_, {&item, 1}, level_, true, targets);
-        return raised;
-    }
-
-    /// What a key product modulo targets[i] reads; fetches `next` on the way.
-    struct Factors {
-        std::array<const u32*, ring::max_inner_digits> digits, b, a;
-    };
-    Factors factors(const Raised& raised, std::size_t i, std::span<const u32* const> next) {
-        const ModUpItem item{digits_.data(), raised.limbs.data()};
-        mod_up_evaluations(context_, {&item, 1}, level_, raised.targets, i, next);
-        const int t = raised.targets[i];
-        const auto limb = static_cast<std::size_t>(t);
-        Factors f;
-        for (int d = 0; d < digit_count_; ++d) {
-            const auto at = static_cast<std::size_t>(d);
-            const bool own = t < level_ && d == t / digit_limbs_;
-            f.digits[at] = own ? scratch_.square[limb].get() : raised.limbs[at * raised.targets.size() + i];
-            f.b[at] = key_.b[at][limb];
-            f.a[at] = key_.a[at][limb];
-        }
-        return f;
-    }
-    void switch_special(const Raised& raised, std::size_t i, Poly& c0) {
-        const auto& k = context_.kernels();
-        const int t = raised.targets[i];
-        const auto j = static_cast<std::size_t>(t - context_.levels());
-        const Factors f = factors(raised, i, {});
-        u32* product = scratch_.products[i].get();
-        k.inner_product(context_.modulus(t), f.digits.data(), f.b.data(), f.a.data(), digit_count_, nullptr, 0,
-                        c0[static_cast<std::size_t>(t)], product, context_.degree());
-        k.ntt_inverse_centred(context_.table(t), down_.weighted_inverse[j], product,
-                              as_signed(scratch_.special[j].get()));
-    }
-    /// c1 stays in products[i], in coefficients.
-    void switch_chain(const Raised& raised, std::size_t i, Poly& c0, const Poly& c1) {
-        const auto& k = context_.kernels();
-        const int t = raised.targets[i];
-        const auto limb = static_cast<std::size_t>(t);
-        const u32* z[] = {c0[limb], c1[limb]};
-        const Factors f = factors(raised, i, z);
-        u32* product = scratch_.products[i].get();
-        k.square_inner_product(context_.modulus(t), f.digits.data(), f.b.data(), f.a.data(), digit_count_, c0[limb],
-                               c1[limb], c0[limb], product, context_.degree());
-        k.ntt_inverse(context_.table(t), context_.unit_scale(t), product, product);
-    }
-    /// c1 divided by P, as digits.
-    void divide(const std::vector<int>& targets, Poly& c1) {
-        std::vector<u32*> converted;  // the raised digits are used up
-        for (std::size_t i = 0; i < targets.size(); ++i) converted.push_back(scratch_.raised[i].get());
-        convert_to(context_, down_, special_, as_signed(scratch_.small.get()), targets, converted.data());
-        for (std::size_t i = 0; i < targets.size(); ++i) {
-            const int t = targets[i], d = t / digit_limbs_;
-            context_.kernels().subtract_scale_centred(
-                context_.modulus(t),
-                context_.mod_up(d, level_).weight[static_cast<std::size_t>(t - context_.digit_begin(d))],
-                scratch_.products[i].get(), converted[i], as_signed(c1[static_cast<std::size_t>(t)]),
-                context_.degree());
-        }
-    }
-
-    const Context& context_;
-    const SwitchingKey& key_;
-    SwitchScratch& scratch_;
-    int level_, digit_limbs_, digit_count_;
-    const Conversion& down_;
-    std::vector<const u32*> digits_;
-    std::vector<const i32*> special_;
-};
-
-}  // namespace
 
 SwitchScratch::SwitchScratch(const Context& context, LimbPool& pool) : small(pool.take()) {
     const auto levels = static_cast<std::size_t>(context.levels());
@@ -158,20 +17,6 @@ SwitchScratch::SwitchScratch(const Context& context, LimbPool& pool) : small(poo
     fill(raised, static_cast<std::size_t>(context.parameters().digits(context.levels())) * group * together);
     fill(special, static_cast<std::size_t>(context.special_limbs()));
     fill(products, group);
-}
-
-Operand square_relinearise(const Context& context, const SwitchingKey& key, Ciphertext&& z, LimbPool& pool,
-                           SwitchScratch& scratch) {
-    Operand result;
-    result.level = result.digit_level = z.level();
-    assert(key.level >= result.level);
-    result.extended0 = std::move(z.c0);
-    result.digits1 = std::move(z.c1);
-    result.extended0.limbs.resize(static_cast<std::size_t>(context.limbs()));
-    for (int t = context.levels(); t < context.limbs(); ++t)
-        result.extended0.limbs[static_cast<std::size_t>(t)] = pool.take();
-    Relinearisation(context, key, result.level, scratch).run(result.extended0, result.digits1);
-    return result;
 }
 
 Operand make_operand(const Context& context, Ciphertext&& ciphertext) {
