@@ -1,20 +1,13 @@
 #include <array>
 #include <cassert>
 
+#include "base/groups.hpp"
 #include "ckks/base_conversion.hpp"
 #include "ckks/key_switch.hpp"
 
 namespace obscura::ckks {
 
 namespace {
-
-/// Numbers from `begin` to `end` in groups of nearly equal size, at most SwitchScratch::group.
-std::vector<std::vector<int>> in_groups(int begin, int end) {
-    const int count = end - begin, groups = (count + SwitchScratch::group - 1) / SwitchScratch::group;
-    std::vector<std::vector<int>> result(static_cast<std::size_t>(groups));
-    for (int i = 0; i < count; ++i) result[static_cast<std::size_t>(i * groups / count)].push_back(begin + i);
-    return result;
-}
 
 /// A square on its way through relinearisation. Special primes come first, so that c1 can be divided by P modulo every
 /// other one while it is in the caches; and z0, z1 are multiplied where the key products are added, not before, so that
@@ -37,13 +30,13 @@ class Relinearisation {
     void run(Poly& c0, Poly& c1) {
         const auto& k = context_.kernels();
         for (int t = 0; t < level_; ++t) lift_digit(t, c1);
-        for (const auto& targets : in_groups(context_.levels(), context_.limbs())) {
+        for (const auto& targets : in_groups(context_.levels(), context_.limbs(), SwitchScratch::group)) {
             const Raised raised = raise(targets);
             for (std::size_t i = 0; i < targets.size(); ++i) switch_special(raised, i, c0);
         }
         k.quotient(special_.data(), down_.reciprocal.data(), static_cast<int>(special_.size()), down_.shift,
                    as_signed(scratch_.small.get()), context_.degree());
-        for (const auto& targets : in_groups(0, level_)) {
+        for (const auto& targets : in_groups(0, level_, SwitchScratch::group)) {
             const Raised raised = raise(targets);
             for (std::size_t i = 0; i < targets.size(); ++i) switch_chain(raised, i, c0, c1);
             divide(targets, c1);

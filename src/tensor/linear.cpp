@@ -4,6 +4,7 @@
 #include <cassert>
 #include <utility>
 
+#include "base/groups.hpp"
 #include "tensor/linear_block.hpp"
 #include "tensor/stopwatch.hpp"
 
@@ -16,15 +17,6 @@ std::vector<int> division_sources(const ckks::Context& context, int level, int d
     for (int k = 0; k < context.special_limbs(); ++k) limbs.push_back(context.levels() + k);
     for (int t = level - 1; t >= level - dropped; --t) limbs.push_back(t);
     return limbs;
-}
-
-std::vector<std::vector<int>> in_groups(int begin, int end, int size) {
-    std::vector<std::vector<int>> groups;
-    for (int i = begin; i < end; ++i) {
-        if ((i - begin) % size == 0) groups.emplace_back();
-        groups.back().push_back(i);
-    }
-    return groups;
 }
 
 }  // namespace
