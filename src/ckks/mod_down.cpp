@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "ckks/base_conversion.hpp"
+#include "ckks/mod_up.hpp"
 
 namespace obscura::ckks {
 
@@ -19,16 +20,56 @@ std::vector<int> source_limbs(const Context& context, int level, int dropped) {
     return limbs;
 }
 
+ring::Factor factor_of(i64 weight, u32 q) {
+    return ring::make_factor(ring::reduce_signed(weight, q), q);
+}
+
+/// The limb of an addend that is read for limb t, or null; P c1 is zero modulo the special primes.
+const u32* addend_limb(const Context& context, const Addend& addend, int t) {
+    if (addend.operand == nullptr) return nullptr;
+    const auto limb = static_cast<std::size_t>(t);
+    if (addend.part == 0) return addend.operand->extended0[limb];
+    return t < context.levels() ? addend.operand->digits1[limb] : nullptr;
+}
+
+/// Adds to a source limb, in evaluations; takes `room`.
+void add_to_source(const Context& context, const Addend& addend, int t, u32* room, u32* x) {
+    const u32* evaluations = addend_limb(context, addend, t);
+    if (evaluations == nullptr) return;
+    if (addend.part == 1) {
+        digit_evaluations(context, addend.operand->digits1, addend.operand->digit_level, t, room);
+        evaluations = room;
+    }
+    context.kernels().add_scaled(context.modulus(t), factor_of(addend.weight, context.prime(t)),
+                                 as_signed(evaluations), x, context.degree());
+}
+
+/// Takes the addend out of v, which is subtracted: c0's evaluations, or c1's coefficients.
+void subtract_addend(const Context& context, const Addend& addend, int t, u32* v) {
+    const u32 q = context.prime(t);
+    auto factor = factor_of(-addend.weight, q);
+    if (addend.part == 1) {
+        const auto unweight = digit_unweight(context, addend.operand->digit_level, t);
+        factor = ring::make_factor(ring::mul_mod(factor.value, unweight.value, q), q);
+    }
+    context.kernels().add_scaled(context.modulus(t), factor, as_signed(addend_limb(context, addend, t)), v,
+                                 context.degree());
+}
+
 }  // namespace
 
-void mod_down_sources(const Context& context, Poly& extended, int level, int dropped, u32* small) {
+void mod_down_sources(const Context& context, Poly& extended, int level, int dropped, u32* small,
+                      const Addend& addend) {
     const auto& k = context.kernels();
     const auto& conversion = context.mod_down(level, dropped);
     const auto limbs = source_limbs(context, level, dropped);
     std::array<const i32*, ring::max_conversion_sources> sources;
     for (std::size_t i = 0; i < limbs.size(); ++i) {
         u32* x = extended[static_cast<std::size_t>(limbs[i])];
-        const u32* next = i + 1 < limbs.size() ? extended[static_cast<std::size_t>(limbs[i + 1])] : nullptr;
+        add_to_source(context, addend, limbs[i], small, x);
+        ring::NextLimbs next;
+        if (i + 1 < limbs.size())
+            next = {extended[static_cast<std::size_t>(limbs[i + 1])], addend_limb(context, addend, limbs[i + 1])};
         k.ntt_inverse_centred(context.table(limbs[i]), conversion.weighted_inverse[i], x, as_signed(x), next);
         sources[i] = as_signed(x);
     }
@@ -51,10 +92,20 @@ void mod_down_targets(const Context& context, std::span<const ModDownItem> items
         const int t = targets[i];
         const auto& m = context.modulus(t);
         const auto factor = context.division_inverse(t, level, dropped);
-        for (const auto& item : items) {
+        for (std::size_t j = 0; j < items.size(); ++j) {
+            const auto& item = items[j];
+            const bool has_addend = item.addend.operand != nullptr;
+            const u32* following = nullptr;  // what is added to the item after this one
+            if (j + 1 < items.size())
+                following = addend_limb(context, items[j + 1].addend, t);
+            else if (i + 1 < targets.size())
+                following = addend_limb(context, items[0].addend, targets[i + 1]);
             u32* x = (*item.extended)[static_cast<std::size_t>(t)];
-            k.ntt_forward(context.table(t), item.room[i], item.room[i], x);
-            k.subtract_scale(m, factor, ring::reduce_signed(item.bias, m.q), x, item.room[i], x, context.degree());
+            u32* v = item.room[i];
+            if (has_addend && item.addend.part == 1) subtract_addend(context, item.addend, t, v);
+            k.ntt_forward(context.table(t), v, v, {x, following});
+            if (has_addend && item.addend.part == 0) subtract_addend(context, item.addend, t, v);
+            k.subtract_scale(m, factor, ring::reduce_signed(item.bias, m.q), x, v, x, context.degree());
         }
     }
 }

@@ -29,7 +29,7 @@ void mod_up_evaluations(const Context& context, std::span<const ModUpItem> items
             u32* limb = item.out[static_cast<std::size_t>(d) * targets.size() + target];
             const bool own = t >= context.digit_begin(d) && t < context.digit_end(d, level);
             if (limb == nullptr || own) continue;
-            context.kernels().ntt_forward(context.table(t), limb, limb, done < next.size() ? next[done] : nullptr);
+            context.kernels().ntt_forward(context.table(t), limb, limb, {done < next.size() ? next[done] : nullptr});
             ++done;
         }
 }
@@ -40,10 +40,14 @@ void mod_up(const Context& context, std::span<const ModUpItem> items, int level,
     for (std::size_t i = 0; i < targets.size(); ++i) mod_up_evaluations(context, items, level, targets, i);
 }
 
-void digit_evaluations(const Context& context, const Poly& digits, int level, int t, u32* out) {
+ring::Factor digit_unweight(const Context& context, int level, int t) {
     const int d = t / context.parameters().digit_limbs();
+    return context.mod_up(d, level).unweight[static_cast<std::size_t>(t - context.digit_begin(d))];
+}
+
+void digit_evaluations(const Context& context, const Poly& digits, int level, int t, u32* out) {
     const auto& m = context.modulus(t);
-    const auto factor = context.mod_up(d, level).unweight[static_cast<std::size_t>(t - context.digit_begin(d))];
+    const auto factor = digit_unweight(context, level, t);
     const u32* y = digits[static_cast<std::size_t>(t)];
     context.kernels().scale_signed(m, factor, as_signed(y), out, context.degree());
     context.kernels().ntt_forward(context.table(t), out, out);

@@ -27,6 +27,8 @@ void mod_up_coefficients(const Context& context, std::span<const ModUpItem> item
 void mod_up_evaluations(const Context& context, std::span<const ModUpItem> items, int level,
                         std::span<const int> targets, std::size_t target, std::span<const u32* const> next = {});
 
+/// From limb t < level of the digits of c1 to its coefficients modulo that prime.
+ring::Factor digit_unweight(const Context& context, int level, int t);
 /// Evaluations of c1 modulo limb t < level, from its digits.
 void digit_evaluations(const Context& context, const Poly& digits, int level, int t, u32* out);
 

@@ -54,7 +54,7 @@ class Relinearisation {
         k.ntt_inverse_centred(
             context_.table(t),
             context_.mod_up_plain(d, level_).weighted_inverse[static_cast<std::size_t>(t - context_.digit_begin(d))],
-            square, as_signed(scratch_.digits[limb].get()), t + 1 < level_ ? z1[limb + 1] : nullptr);
+            square, as_signed(scratch_.digits[limb].get()), {t + 1 < level_ ? z1[limb + 1] : nullptr});
     }
 
     /// Digits lifted to some targets, which become evaluations one target after the other.

@@ -60,6 +60,16 @@ std::vector<double> scaled_weights(const plan::RealLayer& layer, const std::vect
     return result;
 }
 
+std::vector<bool> structural_zeros(const plan::RealLayer& layer) {
+    std::vector<bool> result;
+    for (std::size_t o = 0; o < static_cast<std::size_t>(layer.out_channels); ++o)
+        for (const plan::RealOperand& operand : layer.operands) {
+            const bool diagonal = plan::is_diagonal(operand, layer.out_channels);
+            for (std::size_t k = 0; k < row_size(operand); ++k) result.push_back(diagonal && k != o);
+        }
+    return result;
+}
+
 void set_weights(const std::vector<double>& integers, const std::vector<double>& exact, plan::Layer& layer) {
     const std::size_t columns = integers.size() / static_cast<std::size_t>(layer.out_channels);
     for (std::size_t first = 0; first < integers.size(); first += columns) {

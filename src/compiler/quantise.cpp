@@ -153,7 +153,7 @@ class Quantiser {
             for (std::size_t o = 0; o < channels; ++o)
                 layer.borders[b].shift.push_back(real.borders[b].shift[o] * factor[o] / prime);
         const std::vector<double> exact = scaled_weights(real, sources_, factor);
-        set_weights(rounding_for(index).round(exact), exact, layer);
+        set_weights(rounding_for(index).round(exact, structural_zeros(real)), exact, layer);
         take_back_excess(real, sources_, factor, prime, layer);
         samples_.advance(static_cast<int>(index), rounded_layer(real, sources_, factor, prime, layer));
 

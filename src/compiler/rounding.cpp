@@ -134,11 +134,12 @@ std::vector<double> CompensatedRounding::left() const {
     return result;
 }
 
-std::vector<double> CompensatedRounding::round(std::vector<double> weights) const {
+std::vector<double> CompensatedRounding::round(std::vector<double> weights, const std::vector<bool>& is_zero) const {
+    assert(is_zero.empty() || is_zero.size() == weights.size());
     for (const Block& block : blocks_) {
         aim(block, weights);
         pool_.parallel_for(static_cast<std::int64_t>(weights.size() / columns_), [&](std::int64_t row, int) {
-            round_row(block, &weights[static_cast<std::size_t>(row) * columns_]);
+            round_row(block, static_cast<std::size_t>(row), weights, is_zero);
         });
     }
     return weights;
@@ -179,16 +180,18 @@ void CompensatedRounding::aim(const Block& block, std::vector<double>& weights) 
     });
 }
 
-void CompensatedRounding::round_row(const Block& block, double* weights) const {
+void CompensatedRounding::round_row(const Block& block, std::size_t row, std::vector<double>& weights,
+                                    const std::vector<bool>& is_zero) const {
     // pull[i] = sum over decided j > i of L[j][i] * error[j]: minimising |L^T error| from the last column on.
     std::vector<double> pull(block.size);
     for (std::size_t i = block.size; i-- > 0;) {
-        const double* row = block.factor.data() + i * block.size;
-        double& weight = weights[block.first + block.order[i]];
-        const double integer = std::round(weight + pull[i] / row[i]);
-        const double error = weight - integer;
-        weight = integer;
-        for (std::size_t k = 0; k < i; ++k) pull[k] += row[k] * error;
+        const double* factors = block.factor.data() + i * block.size;
+        const std::size_t at = row * columns_ + block.first + block.order[i];
+        const bool fixed = !is_zero.empty() && is_zero[at];
+        const double integer = fixed ? 0 : std::round(weights[at] + pull[i] / factors[i]);
+        const double error = weights[at] - integer;
+        weights[at] = integer;
+        for (std::size_t k = 0; k < i; ++k) pull[k] += factors[k] * error;
     }
 }
 

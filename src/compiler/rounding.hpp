@@ -21,8 +21,8 @@ class CompensatedRounding {
     /// treated in blocks, each compensating within itself, so that the time stays bounded.
     CompensatedRounding(std::vector<float> inputs, std::vector<float> exact, std::size_t columns, ThreadPool& pool);
 
-    /// Integers near `weights` [rows][columns].
-    std::vector<double> round(std::vector<double> weights) const;
+    /// Integers near `weights` [rows][columns], zero where `is_zero` (empty or of the same shape) says so.
+    std::vector<double> round(std::vector<double> weights, const std::vector<bool>& is_zero = {}) const;
 
     /// [columns] the variance of each that the columns decided after it cannot make up for: rounding leaves the mean
     /// square error sum over columns of that / 12.
@@ -37,7 +37,8 @@ class CompensatedRounding {
     };
 
     void aim(const Block& block, std::vector<double>& weights) const;
-    void round_row(const Block& block, double* weights) const;
+    void round_row(const Block& block, std::size_t row, std::vector<double>& weights,
+                   const std::vector<bool>& is_zero) const;
 
     std::size_t columns_ = 0;
     double factor_ = 1;           ///< of the standardisation

@@ -67,6 +67,18 @@ struct Layer {
     int rescale_limb() const { return output_level(); }
 };
 
+/// Does the operand (an Operand, or a RealOperand) give each output channel a multiple of the same channel, pixel by
+/// pixel, as the shortcuts of residual networks do?
+template <class AnyOperand>
+bool is_diagonal(const AnyOperand& operand, int out_channels) {
+    if (operand.stride != 1 || operand.channels != out_channels || operand.taps != std::vector<Tap>{{0, 0}})
+        return false;
+    const auto channels = static_cast<std::size_t>(operand.channels);
+    for (std::size_t i = 0; i < operand.weights.size(); ++i)
+        if (operand.weights[i] != 0 && i / channels != i % channels) return false;
+    return true;
+}
+
 /// Does the layer give the channels of its only operand as they are? Then it needs no matrix product.
 bool is_identity(const Layer& layer);
 

@@ -43,6 +43,7 @@ class Counter {
                     work.words += 4.0 * geometry.phases(d) * layer.out_channels * limbs * degree_;
             }
         }
+        if (geometry.addend) add_addend(layer, geometry, wanted, work);
         const double outputs = (head ? 1.0 : static_cast<double>(wanted.size())) * layer.out_channels;
         work.finish = outputs * (2 * limbs + ring_switch(index));
         if (head)
@@ -74,16 +75,31 @@ class Counter {
         const auto map = static_cast<std::size_t>(operand.source + 1);
         const double channels = operand.channels, limbs = layer.level + special_;
         const bool rotated = shifts.size() > 1 || *shifts.begin() != 0;
-        if (!ready_[map][static_cast<std::size_t>(column.second)]) {
-            ready_[map][static_cast<std::size_t>(column.second)] = true;
-            const int level = plan_.layers[map - 1].output_level();
-            work.relinearise += channels * (digits(level) + 1) * (level + special_);
-        }
+        prepare(map, column.second, channels, work);
         // storing c0 and digits in parts takes about as long as another transform a limb
         work.rotate += channels * (rotated ? (digits(layer.level) + 1) * limbs : layer.level);
         const auto rotations = static_cast<double>(shifts.size() - shifts.count(0));
         work.key_products += rotations * channels * digits(layer.level) * 2 * limbs * degree_;
         work.words += static_cast<double>(shifts.size()) * channels * 2 * limbs * degree_;
+    }
+
+    /// Squares a column unless that is done.
+    void prepare(std::size_t map, int column, double channels, LayerWork& work) {
+        if (ready_[map][static_cast<std::size_t>(column)]) return;
+        ready_[map][static_cast<std::size_t>(column)] = true;
+        const int level = plan_.layers[map - 1].output_level();
+        work.relinearise += channels * (digits(level) + 1) * (level + special_);
+    }
+    /// Two rows are read for every sum of the division, and the dropped limb of c1 is transformed.
+    void add_addend(const plan::Layer& layer, const Geometry& geometry, const std::vector<int>& wanted,
+                    LayerWork& work) {
+        const auto& operand = layer.operands[static_cast<std::size_t>(geometry.addend->operand)];
+        for (const int d : wanted) {
+            prepare(static_cast<std::size_t>(operand.source + 1), geometry.addend->columns[static_cast<std::size_t>(d)],
+                    operand.channels, work);
+            work.finish += operand.channels * layer.dropped();
+            work.words += operand.channels * (2 * layer.level + special_) * degree_;
+        }
     }
 
     const plan::Plan& plan_;

@@ -39,6 +39,18 @@ class Phases {
     std::size_t tiles_;
 };
 
+/// What is read of an operand that may be an addend; nothing if it is rotated.
+std::optional<Addend> as_addend(int operand, const plan::Operand& of, const plan::Layout& source,
+                                const plan::Layout& output) {
+    Addend result{operand, {}};
+    for (int d = 0; d < output.columns(); ++d) {
+        const auto reads = plan::reads(source, output, of, d);
+        if (reads.size() != 1 || reads.front().from.tile_shift != 0) return {};
+        result.columns.push_back(reads.front().from.column);
+    }
+    return result;
+}
+
 }  // namespace
 
 std::map<SourceColumn, std::set<int>> Geometry::needs(std::span<const int> columns) const {
@@ -51,9 +63,11 @@ std::map<SourceColumn, std::set<int>> Geometry::needs(std::span<const int> colum
 
 LastUses Geometry::last_uses(std::span<const int> columns) const {
     LastUses result;
-    for (std::size_t i = 0; i < columns.size(); ++i)
-        for (const auto& term : terms[static_cast<std::size_t>(columns[i])])
-            result.read({term.operand, term.column}, i);
+    for (std::size_t i = 0; i < columns.size(); ++i) {
+        const auto d = static_cast<std::size_t>(columns[i]);
+        for (const auto& term : terms[d]) result.read({term.operand, term.column}, i);
+        if (addend) result.read({addend->operand, addend->columns[d]}, i);
+    }
     return result;
 }
 
@@ -62,17 +76,23 @@ Geometry make_geometry(const plan::Layer& layer, const std::vector<plan::Layout>
     geometry.terms.resize(static_cast<std::size_t>(output.columns()));
     geometry.output_columns.resize(geometry.terms.size());
     const Tiles all(static_cast<std::size_t>(output.tiles), true);
+    if (!layer.masked && layer.finish != plan::Finish::head)
+        for (std::size_t o = 0; o < layer.operands.size() && !geometry.addend; ++o)
+            if (plan::is_diagonal(layer.operands[o], layer.out_channels))
+                geometry.addend = as_addend(static_cast<int>(o), layer.operands[o], sources[o], output);
     for (int d = 0; d < output.columns(); ++d) {
         auto& terms = geometry.terms[static_cast<std::size_t>(d)];
         auto& column = geometry.output_columns[static_cast<std::size_t>(d)];
         Phases phases(column, geometry.masks, sources.front().tiles);
         if (!layer.masked) column.phases.resize(1);
-        for (std::size_t o = 0; o < layer.operands.size(); ++o)
+        for (std::size_t o = 0; o < layer.operands.size(); ++o) {
+            if (geometry.addend && geometry.addend->operand == static_cast<int>(o)) continue;
             for (const auto& read : plan::reads(sources[o], output, layer.operands[o], d)) {
                 assert(layer.masked || read.tiles == all);
                 terms.push_back({static_cast<int>(o), read.tap, read.from.column, read.from.tile_shift,
                                  layer.masked ? phases.of(read.tiles) : 0});
             }
+        }
         for (std::size_t b = 0; b < layer.borders.size(); ++b) {
             const auto& border = layer.borders[b];
             const Tiles inside = plan::inside_tiles(output, border.tap, border.stride, d);

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <map>
+#include <optional>
 #include <set>
 #include <span>
 #include <utility>
@@ -38,6 +39,13 @@ struct OutputColumn {
     std::vector<int> borders;         ///< of the layer, those whose tap is outside of the image in some tile
 };
 
+/// A shortcut that is added to the product's sums when these are divided, channel by channel, and so needs neither
+/// digits nor a place in the product.
+struct Addend {
+    int operand = 0;
+    std::vector<int> columns;  ///< [output column] the source column
+};
+
 /// When each source column is read for the last time, where output columns are computed in a given order.
 class LastUses {
   public:
@@ -57,12 +65,13 @@ struct Geometry {
     std::vector<std::vector<Term>> terms;      ///< [output column], phases in order, operands in order, taps in order
     std::vector<OutputColumn> output_columns;  ///< [output column]
     std::vector<std::vector<bool>> masks;      ///< [mask][tile]; empty unless the layer is masked
+    std::optional<Addend> addend;              ///< its operand has no terms
 
     int phases(int column) const {
         return static_cast<int>(output_columns[static_cast<std::size_t>(column)].phases.size());
     }
 
-    /// Source columns that some output columns read, with the rotations of each.
+    /// Source columns that the products of some output columns read, with the rotations of each.
     std::map<SourceColumn, std::set<int>> needs(std::span<const int> columns) const;
 
     /// When some output columns, computed in this order, read their source columns last.
@@ -71,7 +80,8 @@ struct Geometry {
 
 /// `sources`: layout of each operand's source, in the layer's order. With the shifts of a column's borders added to the
 /// bias of all its tiles, a phase's borders are to be taken back where its mask is one. A head has one output column
-/// per source column: its sum over columns happens in the product.
+/// per source column: its sum over columns happens in the product. The addend is the first diagonal operand
+/// (plan::is_diagonal) that is not rotated, unless the layer is masked or a head.
 Geometry make_geometry(const plan::Layer& layer, const std::vector<plan::Layout>& sources, const plan::Layout& output);
 
 }  // namespace obscura::tensor

@@ -86,7 +86,7 @@ FeatureMap LinearEngine::run(const plan::Layer& layer, std::vector<LinearSource>
         block.find_last_reads(last_uses, last);
         const auto compute = [&](const std::vector<int>& targets) {
             raise_digits(block, targets);
-            block.free_raised(targets, targets.back() == result_level - 1);
+            block.free_read(targets, targets.back() == result_level - 1, false);
             for (auto& sum : block.sums)
                 for (auto& part : sum)
                     for (const int t : targets)
@@ -94,8 +94,7 @@ FeatureMap LinearEngine::run(const plan::Layer& layer, std::vector<LinearSource>
                             part.limbs[static_cast<std::size_t>(t)] = pool_.take();
             multiply(block, targets);
         };
-        const auto source_groups = in_groups(0, static_cast<int>(division.size()), group_limbs);
-        for (const auto& group : source_groups) {
+        for (const auto& group : in_groups(0, static_cast<int>(division.size()), group_limbs)) {
             std::vector<int> targets;
             for (const int i : group) targets.push_back(division[static_cast<std::size_t>(i)]);
             compute(targets);
@@ -104,9 +103,11 @@ FeatureMap LinearEngine::run(const plan::Layer& layer, std::vector<LinearSource>
         const auto target_groups = in_groups(0, result_level, group_limbs);
         if (!head) {
             divide_sources(block);
+            block.free_read(division, false, true);
             for (const auto& targets : target_groups) {
                 compute(targets);
                 divide(block, targets);
+                block.free_read(targets, targets.back() == result_level - 1, true);
             }
         } else {
             for (const auto& targets : target_groups) compute(targets);
@@ -141,28 +142,33 @@ FeatureMap LinearEngine::run(const plan::Layer& layer, std::vector<LinearSource>
 }
 
 void LinearEngine::Block::find_last_reads(const LastUses& last_uses, std::size_t end) {
-    for (const auto& c : columns) {
-        FeatureMap* map = sources[static_cast<std::size_t>(c.operand)].map;
+    const auto add = [&](int operand, int column, bool rotated, bool added) {
+        FeatureMap* map = sources[static_cast<std::size_t>(operand)].map;
         bool needed = false;
         for (std::size_t o = 0; o < sources.size(); ++o)
-            needed |= sources[o].map == map && (sources[o].keep[static_cast<std::size_t>(c.column)] ||
-                                                last_uses.is_read_from({static_cast<int>(o), c.column}, end));
-        if (needed) continue;
-        const auto known = std::find_if(last_reads.begin(), last_reads.end(),
-                                        [&](const auto& read) { return read.map == map && read.column == c.column; });
-        if (known == last_reads.end())
-            last_reads.push_back({map, c.column, c.rotated});
-        else
-            known->rotated |= c.rotated;
-    }
+            needed |= sources[o].map == map && (sources[o].keep[static_cast<std::size_t>(column)] ||
+                                                last_uses.is_read_from({static_cast<int>(o), column}, end));
+        if (needed) return;
+        auto known = std::find_if(last_reads.begin(), last_reads.end(),
+                                  [&](const auto& read) { return read.map == map && read.column == column; });
+        if (known == last_reads.end()) known = last_reads.insert(known, {map, column});
+        known->rotated |= rotated;
+        known->added |= added;
+    };
+    for (const auto& c : columns) add(c.operand, c.column, c.rotated, false);
+    for (const int output : outputs)
+        if (geometry.addend)
+            add(geometry.addend->operand, geometry.addend->columns[static_cast<std::size_t>(output)], false, true);
 }
 
-void LinearEngine::Block::free_raised(const std::vector<int>& targets, bool are_last) {
-    for (const auto& read : last_reads)
+void LinearEngine::Block::free_read(const std::vector<int>& targets, bool are_last, bool divided) {
+    for (const auto& read : last_reads) {
+        if (read.added != divided) continue;
         if (are_last)
             read.map->release(read.column);
         else
             read.map->drop_limbs(read.column, targets, !read.rotated);
+    }
 }
 
 void LinearEngine::prepare_columns(std::vector<LinearSource>& sources, const Block& block) {
@@ -172,13 +178,17 @@ void LinearEngine::prepare_columns(std::vector<LinearSource>& sources, const Blo
         std::size_t index;
     };
     std::vector<Task> tasks;
-    for (const auto& c : block.columns) {
-        auto& map = *sources[static_cast<std::size_t>(c.operand)].map;
-        if (map.is_ready[static_cast<std::size_t>(c.column)]) continue;
-        map.is_ready[static_cast<std::size_t>(c.column)] = true;
+    const auto prepare = [&](int operand, int column) {
+        auto& map = *sources[static_cast<std::size_t>(operand)].map;
+        if (map.is_ready[static_cast<std::size_t>(column)]) return;
+        map.is_ready[static_cast<std::size_t>(column)] = true;
         map.ready.resize(map.pending.size());
-        for (int channel = 0; channel < map.channels; ++channel) tasks.push_back({&map, map.at(c.column, channel)});
-    }
+        for (int channel = 0; channel < map.channels; ++channel) tasks.push_back({&map, map.at(column, channel)});
+    };
+    for (const auto& c : block.columns) prepare(c.operand, c.column);
+    for (const int output : block.outputs)
+        if (const auto& addend = block.geometry.addend)
+            prepare(addend->operand, addend->columns[static_cast<std::size_t>(output)]);
     threads_.parallel_for(static_cast<std::int64_t>(tasks.size()), [&](std::int64_t i, int worker) {
         const auto& task = tasks[static_cast<std::size_t>(i)];
         task.map->ready[task.index] =

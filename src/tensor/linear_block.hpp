@@ -71,6 +71,7 @@ struct LinearEngine::Block {
         FeatureMap* map = nullptr;
         int column = 0;
         bool rotated = false;
+        bool added = false;  ///< read by the division as well
     };
     std::vector<LastRead> last_reads;
     int part_log = 0;  ///< log2 of the words of a part of raised digits: no rotation divides one if it can be helped
@@ -109,8 +110,11 @@ struct LinearEngine::Block {
 
     /// Fills in last_reads; `last_uses` of the layer's output columns, of which this block ends before number `end`.
     void find_last_reads(const LastUses& last_uses, std::size_t end);
-    /// Frees what was raised modulo these primes, and with the block's last ones everything that it reads last.
-    void free_raised(const std::vector<int>& targets, bool are_last);
+    /// Frees what was raised modulo these primes, and with the block's last ones everything that it reads last; what is
+    /// added only if `divided`, the rest only if not.
+    void free_read(const std::vector<int>& targets, bool are_last, bool divided);
+    /// What the division adds to a part of an output.
+    ckks::Addend addend(int column, std::size_t channel, std::size_t part) const;
     void add_borders(Step& step) const;
     void place_panels(const std::map<std::pair<SourceColumn, int>, std::size_t>& panel_of);
     int out_channels() const { return layer.out_channels; }

@@ -9,6 +9,16 @@
 /// tiles of a head.
 namespace obscura::tensor {
 
+ckks::Addend LinearEngine::Block::addend(int column, std::size_t channel, std::size_t part) const {
+    if (!geometry.addend) return {};
+    const auto operand = static_cast<std::size_t>(geometry.addend->operand);
+    const auto& factors = layer.operands[operand].weights;
+    const auto& map = *sources[operand].map;
+    const int from = geometry.addend->columns[static_cast<std::size_t>(column)];
+    return {&map.ready[map.at(from, static_cast<int>(channel))], static_cast<int>(part),
+            factors[channel * static_cast<std::size_t>(map.channels) + channel]};
+}
+
 void LinearEngine::divide_sources(Block& block) {
     const Stopwatch watch(times_.finish);
     block.smalls.resize(block.sums.size());
@@ -16,7 +26,10 @@ void LinearEngine::divide_sources(Block& block) {
         const auto output = static_cast<std::size_t>(i / 2), part = static_cast<std::size_t>(i % 2);
         auto& small = block.smalls[output][part];
         small = pool_.take();
-        ckks::mod_down_sources(context_, block.sums[output][part], block.level, block.dropped, small.get());
+        const auto channels = static_cast<std::size_t>(block.out_channels());
+        const auto addend =
+            block.sum_columns ? ckks::Addend{} : block.addend(block.outputs[output / channels], output % channels, part);
+        ckks::mod_down_sources(context_, block.sums[output][part], block.level, block.dropped, small.get(), addend);
     });
 }
 
@@ -38,7 +51,8 @@ void LinearEngine::divide(Block& block, const std::vector<int>& targets) {
             const bool now = part == 0 && target_.bridge == nullptr;
             const auto bias = now ? block.bias(column, output % channels) : 0;
             items.push_back({&block.sums[output][part], block.smalls[output][part].get(), bias,
-                             limbs.data() + (at - first) * targets.size()});
+                             limbs.data() + (at - first) * targets.size(),
+                             block.addend(column, output % channels, part)});
         }
         ckks::mod_down_targets(context_, items, block.level, block.dropped, targets);
     });

@@ -129,9 +129,12 @@ std::uint64_t Simulation::run_layer(std::size_t i, const LayerReads& reads, cons
         const auto block = rest.first(std::min(rest.size(), static_cast<std::size_t>(options.block_columns)));
         rest = rest.subspan(block.size());
         const std::size_t done = reads.wanted.size() - rest.size();
-        std::uint64_t raised = 0;                                // for each target
-        std::map<std::pair<int, std::size_t>, bool> last_reads;  // (map, column), rotated
-        for (const auto& [column, shifts] : geometry.needs(block)) {
+        std::uint64_t raised = 0;  // for each target
+        struct LastRead {
+            bool rotated = false, added = false;
+        };
+        std::map<std::pair<int, std::size_t>, LastRead> last_reads;  // (map, column)
+        const auto read = [&](const SourceColumn& column, bool rotated, bool added) {
             const int m = layer.operands[static_cast<std::size_t>(column.first)].source + 1;
             auto& map = maps[static_cast<std::size_t>(m)];
             const auto c = static_cast<std::size_t>(column.second);
@@ -139,16 +142,25 @@ std::uint64_t Simulation::run_layer(std::size_t i, const LayerReads& reads, cons
                 map.is_ready[c] = true;
                 map.column_limbs[c] += static_cast<std::uint64_t>(map.channels) * special;
             }
-            const bool rotated = shifts.size() > 1 || *shifts.begin() != 0;
-            const auto rows =
-                static_cast<std::uint64_t>(map.channels) * (1 + (rotated ? digits(layer.level, segment) : 1));
-            raised += ((rows - 1) >> smaller) + 1;
             bool needed = reads.later[static_cast<std::size_t>(column.first)][c];
             for (std::size_t o = 0; o < layer.operands.size(); ++o)
                 needed |= layer.operands[o].source + 1 == m &&
                           reads.last_uses.is_read_from({static_cast<int>(o), column.second}, done);
-            if (!needed) last_reads[{m, c}] |= rotated;
+            if (needed) return;
+            auto& last = last_reads[{m, c}];
+            last.rotated |= rotated;
+            last.added |= added;
+        };
+        for (const auto& [column, shifts] : geometry.needs(block)) {
+            const bool rotated = shifts.size() > 1 || *shifts.begin() != 0;
+            const auto channels =
+                static_cast<std::uint64_t>(layer.operands[static_cast<std::size_t>(column.first)].channels);
+            const auto rows = channels * (1 + (rotated ? digits(layer.level, segment) : 1));
+            raised += ((rows - 1) >> smaller) + 1;
+            read(column, rotated, false);
         }
+        if (const auto& addend = geometry.addend)
+            for (const int d : block) read({addend->operand, addend->columns[static_cast<std::size_t>(d)]}, false, true);
         // a head keeps the sums of all its blocks, and there are few of them
         const std::uint64_t polynomials = head ? 0 : 2 * block.size() * outputs;
         std::uint64_t sums =
@@ -156,28 +168,36 @@ std::uint64_t Simulation::run_layer(std::size_t i, const LayerReads& reads, cons
         // groups of targets: first those that the division takes from, special and dropped ones, then the result's
         std::uint64_t group = 0;
         const auto look = [&] { peak = std::max(peak, in_maps() + raised * group + sums); };
-        const auto run_groups = [&](std::uint64_t first, std::uint64_t end) {
+        const auto free = [&](std::uint64_t count, std::uint64_t chain, bool are_last, bool divided) {
+            for (const auto& [at, last] : last_reads) {
+                if (last.added != divided) continue;
+                auto& map = maps[static_cast<std::size_t>(at.first)];
+                auto& limbs = map.column_limbs[at.second];
+                const auto channels = static_cast<std::uint64_t>(map.channels);
+                const bool has_special = limbs > 2 * level * channels;
+                const std::uint64_t freed = chain * (last.rotated ? 1 : 2) + (has_special ? count - chain : 0);
+                limbs = are_last ? 0 : limbs - std::min(limbs, freed * channels);
+            }
+        };
+        const auto run_groups = [&](std::uint64_t first, std::uint64_t end, bool divided) {
             for (std::uint64_t t = first; t < end; t += static_cast<unsigned>(options.group_limbs)) {
                 const std::uint64_t group_end = std::min(end, t + static_cast<unsigned>(options.group_limbs));
                 group = group_end - t;
                 const std::uint64_t chain = t >= special ? group : group_end > special ? group_end - special : 0;
+                const bool are_last = group_end == special + level;
                 look();
-                for (const auto& [at, rotated] : last_reads) {
-                    auto& map = maps[static_cast<std::size_t>(at.first)];
-                    auto& limbs = map.column_limbs[at.second];
-                    const auto channels = static_cast<std::uint64_t>(map.channels);
-                    const bool has_special = limbs > 2 * level * channels;
-                    const std::uint64_t freed = chain * (rotated ? 1 : 2) + (has_special ? group - chain : 0);
-                    limbs = group_end == special + level ? 0 : limbs - std::min(limbs, freed * channels);
-                }
+                free(group, chain, are_last, false);
                 sums += polynomials * group;
                 look();
+                if (divided) free(group, chain, are_last, true);
             }
         };
-        run_groups(0, special + level - result_level);
+        const std::uint64_t sources = special + level - result_level;
+        run_groups(0, sources, false);
         sums += polynomials;  // the quotients of the division
         look();
-        run_groups(special + level - result_level, special + level);
+        free(sources, level - result_level, false, true);
+        run_groups(sources, special + level, true);
         for (const int d : block)
             if (!head) result.column_limbs[static_cast<std::size_t>(d)] = 2 * outputs * result_level;
         if (head) result.column_limbs[0] = 2 * outputs * result_level;

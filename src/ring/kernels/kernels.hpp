@@ -54,19 +54,28 @@ struct SwitchedRow {
     const u32* c0 = nullptr;
 };
 
+/// Limbs, or null, that are read soon after a transform. It computes for longer than it reads, and fetches them into
+/// the second-level cache meanwhile.
+struct NextLimbs {
+    const u32* first = nullptr;
+    const u32* second = nullptr;
+};
+
 struct Kernels {
     const char* name;
     int min_log_degree;  ///< smallest ring the transforms of this variant handle
 
     /// The transforms, see the functions below.
-    void (*forward)(const NttTable& table, const u32* in, u32* out, const u32* next);
-    void (*inverse)(const NttTable& table, const InverseScale& scale, const u32* in, u32* out, const u32* next);
-    void (*inverse_centred)(const NttTable& table, const InverseScale& scale, const u32* in, i32* out, const u32* next);
+    void (*forward)(const NttTable& table, const u32* in, u32* out, const NextLimbs& next);
+    void (*inverse)(const NttTable& table, const InverseScale& scale, const u32* in, u32* out, const NextLimbs& next);
+    void (*inverse_centred)(const NttTable& table, const InverseScale& scale, const u32* in, i32* out, const NextLimbs& next);
 
     /// a f mod q, in [0, q); a any 32-bit words.
     void (*scale)(const Modulus& m, Factor f, const u32* a, u32* out, std::size_t count);
     /// The same for a in (-q, q).
     void (*scale_signed)(const Modulus& m, Factor f, const i32* a, u32* out, std::size_t count);
+    /// sum + (a f mod q), not reduced; a in (-q, q), sums at most 3q.
+    void (*add_scaled)(const Modulus& m, Factor f, const i32* a, u32* sum, std::size_t count);
     /// a + b mod q.
     void (*add)(u32 q, const u32* a, const u32* b, u32* out, std::size_t count);
     /// Montgomery product, in [0, q); a, b in [0, q).
@@ -117,20 +126,17 @@ struct Kernels {
     void (*subtract_scale_centred)(const Modulus& m, Factor f, const u32* x, const u32* v, i32* out, std::size_t count);
 
     /// Coefficients (any values below 4q) to evaluations in [0, q), evaluation order. in == out is allowed.
-    ///
-    /// Transforms compute for longer than they read. `next`, if not null, is a limb that the caller reads soon after:
-    /// it is fetched into the second-level cache meanwhile.
-    void ntt_forward(const NttTable& table, const u32* in, u32* out, const u32* next = nullptr) const {
+    void ntt_forward(const NttTable& table, const u32* in, u32* out, const NextLimbs& next = {}) const {
         forward(table, in, out, next);
     }
     /// Evaluations (below 2q) to coefficients times `factor`, in [0, q). in == out is allowed.
     void ntt_inverse(const NttTable& table, const InverseScale& factor, const u32* in, u32* out,
-                     const u32* next = nullptr) const {
+                     const NextLimbs& next = {}) const {
         inverse(table, factor, in, out, next);
     }
     /// As ntt_inverse, with representatives in (-q/2, q/2] (two's complement).
     void ntt_inverse_centred(const NttTable& table, const InverseScale& factor, const u32* in, i32* out,
-                             const u32* next = nullptr) const {
+                             const NextLimbs& next = {}) const {
         inverse_centred(table, factor, in, out, next);
     }
 };

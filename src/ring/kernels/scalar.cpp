@@ -27,7 +27,7 @@ u32 twiddle(const Twiddles& twiddles, int depth, u32 j, int log_degree) {
     return depth < head_stages ? twiddles.head[(1u << depth) + j] : twiddles.tail[tail_index(depth, j, log_degree)];
 }
 
-void ntt_forward(const NttTable& t, const u32* in, u32* out, const u32* /*next*/) {
+void ntt_forward(const NttTable& t, const u32* in, u32* out, const NextLimbs& /*next*/) {
     const u32 q = t.modulus.q, n = 1u << t.log_degree, i = t.imaginary.value;
     std::vector<u32> a(n);
     a[0] = reduce(in[0], q);
@@ -51,7 +51,7 @@ void ntt_forward(const NttTable& t, const u32* in, u32* out, const u32* /*next*/
     for (u32 leaf = 0; leaf < n; ++leaf) out[reverse_bits(leaf, t.log_degree)] = a[leaf];
 }
 
-void ntt_inverse(const NttTable& t, const InverseScale& scale, const u32* in, u32* out, const u32* /*next*/) {
+void ntt_inverse(const NttTable& t, const InverseScale& scale, const u32* in, u32* out, const NextLimbs& /*next*/) {
     const u32 q = t.modulus.q, n = 1u << t.log_degree;
     std::vector<u32> a(n);
     for (u32 leaf = 0; leaf < n; ++leaf) a[leaf] = reduce(in[reverse_bits(leaf, t.log_degree)], q);
@@ -75,7 +75,7 @@ void ntt_inverse(const NttTable& t, const InverseScale& scale, const u32* in, u3
     }
 }
 
-void ntt_inverse_centred(const NttTable& t, const InverseScale& scale, const u32* in, i32* out, const u32* next) {
+void ntt_inverse_centred(const NttTable& t, const InverseScale& scale, const u32* in, i32* out, const NextLimbs& next) {
     const std::size_t n = std::size_t{1} << t.log_degree;
     std::vector<u32> a(n);
     ntt_inverse(t, scale, in, a.data(), next);
@@ -88,6 +88,10 @@ void scale(const Modulus& m, Factor f, const u32* a, u32* out, std::size_t count
 
 void scale_signed(const Modulus& m, Factor f, const i32* a, u32* out, std::size_t count) {
     for (std::size_t i = 0; i < count; ++i) out[i] = mul_mod(reduce_signed(a[i], m.q), f.value, m.q);
+}
+
+void add_scaled(const Modulus& m, Factor f, const i32* a, u32* sum, std::size_t count) {
+    for (std::size_t i = 0; i < count; ++i) sum[i] += mul_mod(reduce_signed(a[i], m.q), f.value, m.q);
 }
 
 void add(u32 q, const u32* a, const u32* b, u32* out, std::size_t count) {
@@ -244,6 +248,7 @@ const Kernels& scalar_kernels() {
                                  ntt_inverse_centred,
                                  scale,
                                  scale_signed,
+                                 add_scaled,
                                  add,
                                  multiply,
                                  convert,

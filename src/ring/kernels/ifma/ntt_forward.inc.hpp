@@ -3,7 +3,7 @@
 #include "ring/kernels/ifma/butterflies.inc.hpp"
 #include "ring/kernels/scratch.hpp"
 #include "ring/kernels/simd/head.inc.hpp"
-#include "ring/kernels/simd/next_limb.inc.hpp"
+#include "ring/kernels/simd/limb_fetcher.inc.hpp"
 
 /// Forward transform: the passes of simd/ntt_forward.inc.hpp, with a work area of 64-bit numbers. Coefficients are
 /// below 4q; the fold adds (4 + 2) q to that, and a stage on numbers below X = k q makes them 2 X + 2q: they are below
@@ -111,7 +111,7 @@ struct ForwardRoots {
 
 /// `Stages` stages of a column in place, from `depth` below the head on, but for the last ones.
 template <int Stages>
-inline void forward_tail_pass(const u64* quotients, u32 q, int rows, int depth, u64* column, NextLimb next) {
+inline void forward_tail_pass(const u64* quotients, u32 q, int rows, int depth, u64* column, LimbFetcher next) {
     constexpr int members = 1 << Stages;
     const int half = 1 << depth;
     const Prime p(q);
@@ -190,7 +190,7 @@ inline void forward_last_pass(const u64* quotients, u32 q, int depth, const u64*
     }
 }
 
-inline void ntt_forward(const NttTable& t, const u32* in, u32* out, const u32* next) {
+inline void ntt_forward(const NttTable& t, const u32* in, u32* out, const NextLimbs& next) {
     if (t.log_degree < min_log_degree52) return scalar_kernels().forward(t, in, out, next);
     const Geometry g(t.log_degree);
     const u32 q = t.modulus.q;
@@ -205,8 +205,8 @@ inline void ntt_forward(const NttTable& t, const u32* in, u32* out, const u32* n
                                                                             out + c * column_slots);
             else
                 (stages == 2 ? forward_tail_pass<2> : forward_tail_pass<3>)(quotients, q, g.rows, depth, column,
-                                                                            depth == 0 ? NextLimb(next, g, c)
-                                                                                       : NextLimb());
+                                                                            depth == 0 ? LimbFetcher(next, g, c)
+                                                                                       : LimbFetcher());
             quotients += (((1 << stages) - 1) << depth) * column_slots;
             depth += stages;
         }

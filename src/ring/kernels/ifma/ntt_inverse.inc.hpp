@@ -3,7 +3,7 @@
 #include "ring/kernels/ifma/inverse_stages.inc.hpp"
 #include "ring/kernels/scratch.hpp"
 #include "ring/kernels/simd/head.inc.hpp"
-#include "ring/kernels/simd/next_limb.inc.hpp"
+#include "ring/kernels/simd/limb_fetcher.inc.hpp"
 
 /// Inverse transform: the passes of ntt_forward.inc.hpp backwards. Numbers stay below 2q 2^17 in the largest ring, and
 /// below twice that in the unfolding.
@@ -13,7 +13,7 @@ namespace {
 /// `Stages` stages of a column, down to `depth` below the head; the first ones (of the deepest nodes) load from `in`.
 template <int Stages, bool First>
 inline void inverse_tail_pass(const NttTable& t, const u64* quotients, const Geometry& g, int depth, const u32* in,
-                              u64* column, NextLimb next) {
+                              u64* column, LimbFetcher next) {
     constexpr int members = 1 << Stages;
     const int half = 1 << depth;
     const Prime p(t.modulus.q);
@@ -140,7 +140,7 @@ struct InverseRoots {
 };
 
 template <bool Centred>
-inline void inverse_transform(const NttTable& t, const InverseScale& scale, const u32* in, u32* out, const u32* next) {
+inline void inverse_transform(const NttTable& t, const InverseScale& scale, const u32* in, u32* out, const NextLimbs& next) {
     const Geometry g(t.log_degree);
     u64* work = reinterpret_cast<u64*>(kernel_scratch(2 * g.work_words()));
     const u64* quotients = t.inverse52.tail.data();
@@ -152,18 +152,18 @@ inline void inverse_transform(const NttTable& t, const InverseScale& scale, cons
             const auto pass = stages == 2 ? (first ? inverse_tail_pass<2, true> : inverse_tail_pass<2, false>)
                                           : (first ? inverse_tail_pass<3, true> : inverse_tail_pass<3, false>);
             pass(t, quotients, g, left, in + c * column_slots, work + static_cast<std::size_t>(c) * g.column_stride,
-                 left == 0 ? NextLimb(next, g, c) : NextLimb());
+                 left == 0 ? LimbFetcher(next, g, c) : LimbFetcher());
             quotients += (((1 << stages) - 1) << left) * column_slots;
         }
     inverse_head<InverseRoots, Centred>(t, scale, g, work, out);
 }
 
-inline void ntt_inverse(const NttTable& t, const InverseScale& scale, const u32* in, u32* out, const u32* next) {
+inline void ntt_inverse(const NttTable& t, const InverseScale& scale, const u32* in, u32* out, const NextLimbs& next) {
     if (t.log_degree < min_log_degree52) return scalar_kernels().inverse(t, scale, in, out, next);
     inverse_transform<false>(t, scale, in, out, next);
 }
 inline void ntt_inverse_centred(const NttTable& t, const InverseScale& scale, const u32* in, i32* out,
-                                const u32* next) {
+                                const NextLimbs& next) {
     if (t.log_degree < min_log_degree52) return scalar_kernels().inverse_centred(t, scale, in, out, next);
     inverse_transform<true>(t, scale, in, reinterpret_cast<u32*>(out), next);
 }

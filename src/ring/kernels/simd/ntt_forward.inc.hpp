@@ -3,7 +3,7 @@
 #include "ring/kernels/scratch.hpp"
 #include "ring/kernels/simd/butterflies.inc.hpp"
 #include "ring/kernels/simd/head.inc.hpp"
-#include "ring/kernels/simd/next_limb.inc.hpp"
+#include "ring/kernels/simd/limb_fetcher.inc.hpp"
 
 /// Forward transform, in two passes over the array. The head: fold and eight stages, for a vector of positions and its
 /// mirror image at a time; on the way the lanes of vectors become slots instead of positions. Then the tail, in place
@@ -74,7 +74,7 @@ struct ForwardRoots {
 /// `Stages` stages of a column in place, from `depth` below the head on; the last ones store reduced words to `out`.
 template <int Stages, bool Last>
 inline void forward_tail_pass(const u32* values, const u32* quotients, Bounds m, int rows, int depth, u32* column,
-                              u32* out, NextLimb next) {
+                              u32* out, LimbFetcher next) {
     const int half = 1 << depth;
     const u32* first_value = values + (half - 1) * column_slots;
     const u32* first_quotient = quotients + (half - 1) * column_slots;
@@ -104,7 +104,7 @@ inline void forward_tail_pass(const u32* values, const u32* quotients, Bounds m,
         }
 }
 
-inline void ntt_forward(const NttTable& t, const u32* in, u32* out, const u32* next) {
+inline void ntt_forward(const NttTable& t, const u32* in, u32* out, const NextLimbs& next) {
     if (t.log_degree < min_vector_log_degree) return scalar_kernels().forward(t, in, out, next);
     const Geometry g(t.log_degree);
     const Bounds m = bounds_of(t.modulus.q);
@@ -118,7 +118,7 @@ inline void ntt_forward(const NttTable& t, const u32* in, u32* out, const u32* n
                                           : (last ? forward_tail_pass<3, true> : forward_tail_pass<3, false>);
             pass(t.forward.tail.data() + g.tail_twiddles(c), t.forward.tail_quotient.data() + g.tail_twiddles(c), m,
                  g.rows, depth, work + c * g.column_stride, out + c * column_slots,
-                 depth == 0 ? NextLimb(next, g, c) : NextLimb());
+                 depth == 0 ? LimbFetcher(next, g, c) : LimbFetcher());
             depth += stages;
         }
     }

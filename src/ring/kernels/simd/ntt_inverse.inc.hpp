@@ -3,7 +3,7 @@
 #include "ring/kernels/scratch.hpp"
 #include "ring/kernels/simd/butterflies.inc.hpp"
 #include "ring/kernels/simd/head.inc.hpp"
-#include "ring/kernels/simd/next_limb.inc.hpp"
+#include "ring/kernels/simd/limb_fetcher.inc.hpp"
 
 /// Inverse transform: the passes of ntt_forward.inc.hpp backwards.
 namespace obscura::ring {
@@ -12,7 +12,7 @@ namespace {
 /// `Stages` stages of a column, down to `depth` below the head; the first ones (of the deepest nodes) load from `in`.
 template <int Stages, bool First>
 inline void inverse_tail_pass(const u32* values, const u32* quotients, Bounds m, int rows, int depth, const u32* in,
-                              u32* column, NextLimb next) {
+                              u32* column, LimbFetcher next) {
     const int half = 1 << depth;
     const u32* first_value = values + (half - 1) * column_slots;
     const u32* first_quotient = quotients + (half - 1) * column_slots;
@@ -112,7 +112,7 @@ struct InverseRoots {
 };
 
 template <bool Centred>
-inline void inverse_transform(const NttTable& t, const InverseScale& scale, const u32* in, u32* out, const u32* next) {
+inline void inverse_transform(const NttTable& t, const InverseScale& scale, const u32* in, u32* out, const NextLimbs& next) {
     const Geometry g(t.log_degree);
     const Bounds m = bounds_of(t.modulus.q);
     u32* work = kernel_scratch(g.work_words());
@@ -125,18 +125,18 @@ inline void inverse_transform(const NttTable& t, const InverseScale& scale, cons
                                           : (first ? inverse_tail_pass<3, true> : inverse_tail_pass<3, false>);
             pass(t.inverse.tail.data() + g.tail_twiddles(c), t.inverse.tail_quotient.data() + g.tail_twiddles(c), m,
                  g.rows, left, in + c * column_slots, work + c * g.column_stride,
-                 left == 0 ? NextLimb(next, g, c) : NextLimb());
+                 left == 0 ? LimbFetcher(next, g, c) : LimbFetcher());
         }
     }
     inverse_head<InverseRoots, Centred>(t, scale, g, work, out);
 }
 
-inline void ntt_inverse(const NttTable& t, const InverseScale& scale, const u32* in, u32* out, const u32* next) {
+inline void ntt_inverse(const NttTable& t, const InverseScale& scale, const u32* in, u32* out, const NextLimbs& next) {
     if (t.log_degree < min_vector_log_degree) return scalar_kernels().inverse(t, scale, in, out, next);
     inverse_transform<false>(t, scale, in, out, next);
 }
 inline void ntt_inverse_centred(const NttTable& t, const InverseScale& scale, const u32* in, i32* out,
-                                const u32* next) {
+                                const NextLimbs& next) {
     if (t.log_degree < min_vector_log_degree) return scalar_kernels().inverse_centred(t, scale, in, out, next);
     inverse_transform<true>(t, scale, in, reinterpret_cast<u32*>(out), next);
 }

@@ -40,6 +40,14 @@ inline void scale_signed(const Modulus& m, Factor f, const i32* a, u32* out, std
     for (std::size_t i = 0; i < count; i += lanes) store(out + i, multiply_full(add(load(a + i), q), w, q));
 }
 
+inline void add_scaled(const Modulus& m, Factor f, const i32* a, u32* sum, std::size_t count) {
+    if (!whole_vectors(count)) return scalar_kernels().add_scaled(m, f, a, sum, count);
+    const Vec q = broadcast(m.q);
+    const Twiddle w = broadcast(f);
+    for (std::size_t i = 0; i < count; i += lanes)
+        store(sum + i, add(load(sum + i), multiply_full(add(load(a + i), q), w, q)));
+}
+
 inline void add_rows(u32 q, const u32* a, const u32* b, u32* out, std::size_t count) {
     if (!whole_vectors(count)) return scalar_kernels().add(q, a, b, out, count);
     const Vec modulus = broadcast(q);

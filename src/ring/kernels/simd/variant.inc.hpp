@@ -18,6 +18,7 @@ constexpr Kernels vector_kernels(const char* name) {
             ntt_inverse_centred,
             scale,
             scale_signed,
+            add_scaled,
             add_rows,
             multiply,
             convert,
