@@ -40,8 +40,8 @@ void add_to_source(const Context& context, const Addend& addend, int t, u32* roo
         digit_evaluations(context, addend.operand->digits1, addend.operand->digit_level, t, room);
         evaluations = room;
     }
-    context.kernels().add_scaled(context.modulus(t), factor_of(addend.weight, context.prime(t)),
-                                 as_signed(evaluations), x, context.degree());
+    context.kernels().add_scaled(context.modulus(t), factor_of(addend.weight, context.prime(t)), as_signed(evaluations),
+                                 x, context.degree());
 }
 
 /// Takes the addend out of v, which is subtracted: c0's evaluations, or c1's coefficients.

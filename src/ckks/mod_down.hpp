@@ -27,10 +27,10 @@ void mod_down_sources(const Context& context, Poly& extended, int level, int dro
 
 /// A polynomial to be divided.
 struct ModDownItem {
-    Poly* extended;    ///< sources prepared by mod_down_sources
-    const u32* small;  ///< their quotient
-    i64 bias;          ///< integer constant added to every slot of the result
-    u32* const* room;  ///< [targets] scratch limbs
+    Poly* extended;      ///< sources prepared by mod_down_sources
+    const u32* small;    ///< their quotient
+    i64 bias;            ///< integer constant added to every slot of the result
+    u32* const* room;    ///< [targets] scratch limbs
     Addend addend = {};  ///< the same as for its sources
 };
 

@@ -29,8 +29,8 @@ double largest_factor(const plan::RealLayer& layer, const std::vector<IntegerSou
 std::vector<double> scaled_weights(const plan::RealLayer& layer, const std::vector<IntegerSource>& sources,
                                    const std::vector<double>& factor);
 
-/// [out_channels][columns]: which integers are to be zero: what shortcuts have beside their diagonals, so that they stay
-/// ones (plan::is_diagonal).
+/// [out_channels][columns]: which integers are to be zero: what shortcuts have beside their diagonals, so that they
+/// stay ones (plan::is_diagonal).
 std::vector<bool> structural_zeros(const plan::RealLayer& layer);
 
 /// Fills the layer with integers, [out_channels][columns]. Rows beyond the limits of the product (compensation may

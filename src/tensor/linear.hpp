@@ -80,8 +80,11 @@ class LinearEngine {
                         ckks::SwitchScratch& scratch);
     void set_constants(Block& block, const std::vector<int>& targets) const;
     void multiply(Block& block, const std::vector<int>& targets);
+    /// Where the rows that a piece reads lie, in the order in which they are read.
+    void add_runs(const Block& block, std::size_t target, std::size_t begin,
+                  std::vector<ring::Lookahead::Run>& runs) const;
     void multiply_piece(Block& block, std::size_t target, const std::vector<int>& targets, std::size_t begin,
-                        int worker);
+                        int worker, std::span<const ring::Lookahead::Run> upcoming);
     void merge_piece(Block& block, std::size_t target, const std::vector<int>& targets, std::size_t begin, int worker);
     void pack_panel(const Block& block, const Panel& panel, std::size_t target, const std::vector<int>& targets,
                     std::size_t begin, PieceScratch& scratch);

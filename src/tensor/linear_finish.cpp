@@ -27,8 +27,8 @@ void LinearEngine::divide_sources(Block& block) {
         auto& small = block.smalls[output][part];
         small = pool_.take();
         const auto channels = static_cast<std::size_t>(block.out_channels());
-        const auto addend =
-            block.sum_columns ? ckks::Addend{} : block.addend(block.outputs[output / channels], output % channels, part);
+        const auto addend = block.sum_columns ? ckks::Addend{}
+                                              : block.addend(block.outputs[output / channels], output % channels, part);
         ckks::mod_down_sources(context_, block.sums[output][part], block.level, block.dropped, small.get(), addend);
     });
 }

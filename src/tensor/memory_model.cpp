@@ -160,7 +160,8 @@ std::uint64_t Simulation::run_layer(std::size_t i, const LayerReads& reads, cons
             read(column, rotated, false);
         }
         if (const auto& addend = geometry.addend)
-            for (const int d : block) read({addend->operand, addend->columns[static_cast<std::size_t>(d)]}, false, true);
+            for (const int d : block)
+                read({addend->operand, addend->columns[static_cast<std::size_t>(d)]}, false, true);
         // a head keeps the sums of all its blocks, and there are few of them
         const std::uint64_t polynomials = head ? 0 : 2 * block.size() * outputs;
         std::uint64_t sums =

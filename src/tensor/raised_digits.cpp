@@ -1,5 +1,6 @@
 #include "tensor/raised_digits.hpp"
 
+#include <algorithm>
 #include <bit>
 
 #include "base/streaming.hpp"
@@ -14,6 +15,16 @@ RaisedDigits::RaisedDigits(ring::LimbPool& pool, std::size_t degree, std::size_t
     const std::size_t limbs = (rows * degree + pool.words() - 1) / pool.words();
     limbs_.reserve(limbs);
     for (std::size_t i = 0; i < limbs; ++i) limbs_.push_back(pool.take());
+}
+
+void RaisedDigits::add_runs(std::size_t part, std::vector<ring::Lookahead::Run>& runs) const {
+    constexpr std::size_t line_words = 16;
+    const std::size_t blocks = std::size_t{1} << blocks_log_;  // of a limb
+    for (std::size_t row = 0; row < rows_;) {
+        const std::size_t together = std::min(rows_ - row, blocks - ((part * rows_ + row) & (blocks - 1)));
+        runs.push_back({at(part, row), (together * part_words() + line_words - 1) / line_words});
+        row += together;
+    }
 }
 
 void RaisedDigits::store(std::size_t first_row, const std::vector<const std::uint32_t*>& rows) {

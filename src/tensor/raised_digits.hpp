@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "ring/automorphism.hpp"
+#include "ring/kernels/lookahead.hpp"
 #include "ring/limb_pool.hpp"
 
 namespace obscura::tensor {
@@ -26,6 +27,8 @@ class RaisedDigits {
         const std::size_t block = part * rows_ + row;
         return limbs_[block >> blocks_log_].get() + ((block & ((std::size_t{1} << blocks_log_) - 1)) << part_log_);
     }
+    /// Adds where all rows' words of a part lie.
+    void add_runs(std::size_t part, std::vector<ring::Lookahead::Run>& runs) const;
     /// Copies whole polynomials to rows [first_row, first_row + rows.size()); null ones are skipped.
     void store(std::size_t first_row, const std::vector<const std::uint32_t*>& rows);
 
@@ -59,6 +62,13 @@ class RowReader {
             std::copy_n(digits_.at(from / part, row) + from % part, run_, scratch + i);
         }
         return scratch;
+    }
+
+    /// Adds where all rows' words lie, unless they come in small pieces.
+    void add_runs(std::vector<ring::Lookahead::Run>& runs) const {
+        const std::size_t part = digits_.part_words();
+        if (run_ < std::min(count_, part) || offset_ != 0) return;  // in the second case part of what was read before
+        for (std::size_t i = 0; i < count_; i += part) digits_.add_runs(source(begin_ + i) / part, runs);
     }
 
   private:

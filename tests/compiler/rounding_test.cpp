@@ -89,6 +89,35 @@ TEST(CompensatedRounding, ChangesProductsLessThanPlainRounding) {
     EXPECT_LT(compensated, 0.2 * plain);
 }
 
+/// Weights that are to be zero are, whatever aiming has made of them, and the others make up for them.
+TEST(CompensatedRounding, KeepsZeros) {
+    const std::vector<float> exact = correlated_samples(6);
+    std::vector<float> wrong = exact;
+    for (std::size_t s = 0; s < count; ++s)
+        for (std::size_t k = 0; k + 1 < columns; ++k) wrong[s * columns + k] += 0.1F * exact[s * columns + k + 1];
+    ThreadPool pool(2);
+    const CompensatedRounding rounding(wrong, exact, columns, pool);
+    std::mt19937 random(7);
+    std::uniform_real_distribution<double> uniform(-200, 200);
+    std::vector<double> weights(columns);
+    std::vector<bool> is_zero(columns);
+    for (std::size_t k = 0; k < columns; ++k) {
+        is_zero[k] = k % 3 == 0;
+        weights[k] = is_zero[k] ? 0 : uniform(random);
+    }
+    const auto aimed = rounding.round(weights), kept = rounding.round(weights, is_zero);
+    std::vector<double> cut = aimed;
+    int changed = 0;
+    for (std::size_t k = 0; k < columns; ++k) {
+        if (!is_zero[k]) continue;
+        changed += aimed[k] != 0 ? 1 : 0;
+        EXPECT_EQ(kept[k], 0);
+        cut[k] = 0;
+    }
+    EXPECT_GT(changed, 5);  // so it takes the list to keep them
+    EXPECT_LT(product_error(wrong, aimed, kept), product_error(wrong, aimed, cut));
+}
+
 /// Inputs that earlier rounding has changed, by something that they tell themselves: a part of another input.
 TEST(CompensatedRounding, MakesUpForInputsThatAreWrong) {
     const std::vector<float> exact = correlated_samples(4);

@@ -37,16 +37,16 @@ TEST_P(KernelVariants, Transforms) {
             scalar.ntt_forward(t, in, expected);
             variant.ntt_forward(t, in, got);
             ASSERT_EQ(expected.vector(), got.vector()) << "forward, 2^" << log_degree;
-            variant.ntt_forward(t, in, in, expected);  // fetching another limb on the way
+            variant.ntt_forward(t, in, in, {expected, got});  // fetching other limbs on the way
             ASSERT_EQ(expected.vector(), in.vector()) << "forward in place, 2^" << log_degree;
             in = boundary_words(random, n, prime, 2ull * prime);
             scalar.ntt_inverse(t, s, in, expected);
             variant.ntt_inverse(t, s, in, got);
             ASSERT_EQ(expected.vector(), got.vector()) << "inverse, 2^" << log_degree;
             scalar.ntt_inverse_centred(t, s, in, expected_centred);
-            variant.ntt_inverse_centred(t, s, in, got_centred, expected);
+            variant.ntt_inverse_centred(t, s, in, got_centred, {expected, nullptr});
             ASSERT_EQ(expected_centred.vector(), got_centred.vector()) << "inverse centred, 2^" << log_degree;
-            variant.ntt_inverse(t, s, in, in, expected);
+            variant.ntt_inverse(t, s, in, in, {nullptr, expected});
             ASSERT_EQ(expected.vector(), in.vector()) << "inverse in place, 2^" << log_degree;
         }
     }
@@ -87,6 +87,12 @@ TEST_P(KernelVariants, Scale) {
                 a[i] = static_cast<i32>(boundary_words(random, 1, q, q)[0]) * (random() % 2 == 0 ? 1 : -1);
             scalar.scale_signed(m, f, a, expected, count);
             variant.scale_signed(m, f, a, got, count);
+            ASSERT_EQ(expected.vector(), got.vector());
+            const auto sums = boundary_words(random, count, q, 3 * u64{q} + 1);
+            std::copy_n(sums.data(), count, expected.data());
+            std::copy_n(sums.data(), count, got.data());
+            scalar.add_scaled(m, f, a, expected, count);
+            variant.add_scaled(m, f, a, got, count);
             ASSERT_EQ(expected.vector(), got.vector());
         }
 }
@@ -385,9 +391,13 @@ TEST_P(KernelVariants, MatrixProduct) {
                                   count);
             for (const bool past_caches : {false, true}) {
                 for (auto& row : got) std::fill_n(row.data(), count, q);
-                variant.matrix_product(m, panels[1].data(), panel_count, weights, shape.outputs, to_got.data(),
-                                       past_caches, count);
+                const Lookahead::Run runs[] = {
+                    {weights, 3}, {expected[0], 0}, {expected[0], count / 16}, {to_got[0], 7}};
+                Lookahead ahead(runs, static_cast<std::size_t>(panel_count * shape.outputs) * count);
+                variant.product(m, panels[1].data(), panel_count, weights, shape.outputs, to_got.data(), past_caches,
+                                count, ahead);
                 finish_streams();
+                EXPECT_TRUE(ahead.is_done() || count % 16 != 0);  // the scalar one fetches nothing
                 for (int o = 0; o < shape.outputs; ++o) ASSERT_EQ(expected[o].vector(), got[o].vector());
             }
         }

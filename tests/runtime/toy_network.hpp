@@ -36,7 +36,8 @@ inline std::vector<plan::Tap> square_taps(int reach) {
     return taps;
 }
 
-/// conv, conv, (strided) conv, conv + shortcut, pooling-free head: every kind of operand a ResNet has.
+/// conv, conv + shortcut, (strided) conv, conv + projected shortcut, pooling-free head: every kind of operand a ResNet
+/// has.
 inline plan::Plan toy_plan(const ToyShape& shape, unsigned seed) {
     std::mt19937 rng(seed);
     plan::Plan plan;
@@ -95,9 +96,15 @@ inline plan::Plan toy_plan(const ToyShape& shape, unsigned seed) {
         added.masked = merged_run != 0 || plan::needs_masks(added, sources, all.back());
         output_levels.push_back(added.output_level());
     };
+    const auto shortcut = [](int source, int channels, std::int16_t weight) {
+        plan::Operand diagonal{source, channels, 1, {{0, 0}}, {}};
+        for (int i = 0; i < channels * channels; ++i)
+            diagonal.weights.push_back(i % (channels + 1) == 0 ? weight : std::int16_t{0});
+        return diagonal;
+    };
     const int stride = shape.strided ? 2 : 1, small = shape.side / stride;
     layer("first", 3, shape.side, plan::Finish::square, {operand(-1, shape.channels, 3, 1, 1, 150)});
-    layer("second", 3, shape.side, plan::Finish::square, {operand(0, 3, 3, 1, 1, 40)});
+    layer("second", 3, shape.side, plan::Finish::square, {operand(0, 3, 3, 1, 1, 40), shortcut(0, 3, -60)});
     const plan::Layout whole = plan::input_layout(shape.side, shape.side, plan.cell, shape.log_degree);
     const auto begin_segment = [&] {
         if (!shape.segments) return;
@@ -110,9 +117,7 @@ inline plan::Plan toy_plan(const ToyShape& shape, unsigned seed) {
         layer("third", 5, small, plan::Finish::square, {operand(1, 3, 5, stride, 1, 40)}, run);
         begin_segment();
         wrap = std::max(1, wrap / stride);
-        plan::Operand identity{2, 5, 1, {{0, 0}}, std::vector<std::int16_t>(25, 0)};
-        for (std::size_t c = 0; c < 5; ++c) identity.weights[c * 6] = 1;
-        layer("fourth", 5, small, plan::Finish::square, {operand(3, 5, 5, 1, 1, 30), identity});
+        layer("fourth", 5, small, plan::Finish::square, {operand(3, 5, 5, 1, 1, 30), shortcut(2, 5, 1)});
     } else {
         begin_segment();
         dilation = shape.dilation;

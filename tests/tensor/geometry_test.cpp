@@ -29,6 +29,7 @@ Layout random_layout() {
 
 plan::Operand random_operand(int stride) {
     plan::Operand operand;
+    operand.channels = 2;
     operand.stride = stride;
     const int taps = *rc::gen::inRange(1, 6);
     for (int i = 0; i < taps; ++i) operand.taps.push_back({*rc::gen::inRange(-3, 4), *rc::gen::inRange(-3, 4)});
@@ -48,6 +49,7 @@ Case random_case() {
     const int stride = may_stride ? *rc::gen::inRange(1, 3) : 1;
     c.output = plan::strided(source, stride);
     c.sources = {source, c.output};
+    c.layer.out_channels = 3;  // of two: no operand is diagonal
     c.layer.operands = {random_operand(stride), random_operand(1)};
     return c;
 }
@@ -195,6 +197,61 @@ TEST(Geometry, RowsOfAConvolution) {
     EXPECT_EQ(needs_of({0}), (Needs{{{0, 7}, {0, 6, 7}}, {{0, 0}, {0, 1, 7}}, {{0, 1}, {0, 1, 7}}}));
     EXPECT_EQ(needs_of({0, 1, 2, 3, 4, 5, 6, 7}).size(), 8u);
     EXPECT_TRUE(needs_of({}).empty());
+}
+
+/// A convolution and a shortcut of the same shape, three channels each.
+plan::Layer with_shortcut() {
+    plan::Layer layer;
+    layer.out_channels = 3;
+    layer.operands.resize(2);
+    layer.operands[0].channels = layer.operands[1].channels = 3;
+    for (int dx = -1; dx <= 1; ++dx) layer.operands[0].taps.push_back({0, dx});
+    layer.operands[0].weights.assign(27, 1);
+    layer.operands[1].taps = {{0, 0}};
+    layer.operands[1].weights = {4, 0, 0, 0, -5, 0, 0, 0, 6};
+    return layer;
+}
+
+TEST(Geometry, DiagonalShortcutsAreAddedAtTheDivision) {
+    const auto layout = plan::input_layout(8, 8, plan::cell_of(8, 8), 10);
+    const auto geometry = make_geometry(with_shortcut(), {layout, layout}, layout);
+    ASSERT_TRUE(geometry.addend.has_value());
+    EXPECT_EQ(geometry.addend->operand, 1);
+    std::vector<int> every(8);
+    std::iota(every.begin(), every.end(), 0);
+    EXPECT_EQ(geometry.addend->columns, every);
+    for (const auto& terms : geometry.terms)
+        for (const auto& term : terms) EXPECT_EQ(term.operand, 0);
+    EXPECT_FALSE(geometry.needs(every).contains({1, 0}));
+    const auto last_uses = geometry.last_uses(every);
+    EXPECT_TRUE(last_uses.is_read_from({1, 5}, 5));  // until its own column has been divided
+    EXPECT_FALSE(last_uses.is_read_from({1, 5}, 6));
+}
+
+/// What cannot be added channel by channel, column by column, or is divided otherwise, stays in the product.
+TEST(Geometry, OtherShortcutsAreMultiplied) {
+    const auto layout = plan::input_layout(8, 8, plan::cell_of(8, 8), 10);
+    const auto expect_terms = [](const plan::Layer& layer, const std::vector<Layout>& sources, const Layout& output) {
+        const auto geometry = make_geometry(layer, sources, output);
+        EXPECT_FALSE(geometry.addend.has_value());
+        for (const auto& terms : geometry.terms)
+            EXPECT_TRUE(std::any_of(terms.begin(), terms.end(), [](const Term& t) { return t.operand == 1; }));
+    };
+    auto dense = with_shortcut();
+    dense.operands[1].weights[1] = 1;
+    expect_terms(dense, {layout, layout}, layout);
+    auto shifted = with_shortcut();
+    shifted.operands[1].taps = {{0, 1}};
+    expect_terms(shifted, {layout, layout}, layout);
+    auto masked = with_shortcut();
+    masked.masked = true;
+    expect_terms(masked, {layout, layout}, layout);
+    auto head = with_shortcut();
+    head.finish = plan::Finish::head;
+    expect_terms(head, {layout, layout}, layout);
+    auto strided = with_shortcut();
+    strided.operands[0].stride = strided.operands[1].stride = 2;
+    expect_terms(strided, {layout, layout}, plan::strided(layout, 2));
 }
 
 }  // namespace

@@ -123,8 +123,17 @@ INSTANTIATE_TEST_SUITE_P(Shapes, LinearAgreement,
                                            test::ToyShape{10, 8, 1, 1, 3, false, false, true},  // of single pixels
                                            test::ToyShape{10, 8, 2, 4, 6, false}));             // half a row, one digit
 
-/// A pooling in between: Finish::none goes on without a rescale, its results are ready at once.
-TEST(Linear, RunsLayersWithoutAFinish) {
+/// A layer in between that reads its centre only, without a rotation, so that no key is needed: Finish::none goes on
+/// without a rescale, its results are ready at once.
+class UnfinishedLayer : public ::testing::Test {
+  protected:
+    using Matrix = std::array<std::int16_t, 9>;  ///< [output][input]
+
+    /// Runs it with these weights and compares, exactly.
+    static void check(const Matrix& weights);
+};
+
+void UnfinishedLayer::check(const Matrix& weights) {
     auto plan = test::toy_plan({10, 4, 2, 4, 2, false}, 4);
     plan::Layer pooling = plan.layers[1];
     pooling.finish = plan::Finish::none;
@@ -134,11 +143,9 @@ TEST(Linear, RunsLayersWithoutAFinish) {
     const ckks::EvaluationKeys no_keys;
     ThreadPool threads(1);
     LinearEngine engine(context, no_keys, {context}, pool, threads);
-    for (auto& operand : pooling.operands) {  // the centre only: no rotation, so no key is needed
-        operand.taps = {{0, 0}};
-        operand.weights.assign(9, 0);
-        operand.weights[0] = operand.weights[4] = operand.weights[8] = 7;
-    }
+    pooling.operands.resize(1);
+    pooling.operands[0].taps = {{0, 0}};
+    pooling.operands[0].weights.assign(weights.begin(), weights.end());
     const auto layout = plan::layouts(plan)[1];
     FeatureMap map;
     map.layout = layout;
@@ -167,18 +174,32 @@ TEST(Linear, RunsLayersWithoutAFinish) {
     std::iota(columns.begin(), columns.end(), 0);
     const auto result = engine.run(pooling, sources, layout, columns, {}, [](double) {});
     ASSERT_EQ(result.ready.size(), given.size());
-    // The result is an operand: c0, and digits of c1. Seven times the source, exactly.
+    // The result is an operand: c0, and digits of c1.
     for (std::size_t i = 0; i < given.size(); ++i)
         for (int t = 0; t < pooling.level; ++t) {
             const auto at = static_cast<std::size_t>(t);
             const u32 q = context.prime(t);
             const ckks::Limb evaluations = pool.take();
             ckks::digit_evaluations(context, result.ready[i].digits1, result.ready[i].level, t, evaluations.get());
+            const auto expected = [&](Poly Ciphertext::*part, std::size_t n) {
+                std::int64_t sum = 0;
+                for (std::size_t c = 0; c < 3; ++c)
+                    sum += std::int64_t{weights[i % 3 * 3 + c]} * (given[i / 3 * 3 + c].*part)[at][n];
+                return ring::reduce_signed(sum, q);
+            };
             for (std::size_t n = 0; n < context.degree(); ++n) {
-                ASSERT_EQ(result.ready[i].extended0[at][n], ring::mul_mod(given[i].c0[at][n], 7, q));
-                ASSERT_EQ(evaluations[n], ring::mul_mod(given[i].c1[at][n], 7, q));
+                ASSERT_EQ(result.ready[i].extended0[at][n], expected(&Ciphertext::c0, n));
+                ASSERT_EQ(evaluations[n], expected(&Ciphertext::c1, n));
             }
         }
+}
+
+TEST_F(UnfinishedLayer, Multiplies) {
+    check({7, -3, 0, 1, 0, 2, 0, 0, 5});
+}
+/// Nothing is left for the product: its sums are zero, and all is added at the division.
+TEST_F(UnfinishedLayer, AddsAShortcutAtTheDivision) {
+    check({7, 0, 0, 0, -5, 0, 0, 0, 1});
 }
 
 }  // namespace

@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "ring/kernels/lookahead.hpp"
 #include "ring/ntt_table.hpp"
 
 /// The arithmetic that takes the time, as a table of functions: one table per instruction set, chosen once at run time.
@@ -68,7 +69,8 @@ struct Kernels {
     /// The transforms, see the functions below.
     void (*forward)(const NttTable& table, const u32* in, u32* out, const NextLimbs& next);
     void (*inverse)(const NttTable& table, const InverseScale& scale, const u32* in, u32* out, const NextLimbs& next);
-    void (*inverse_centred)(const NttTable& table, const InverseScale& scale, const u32* in, i32* out, const NextLimbs& next);
+    void (*inverse_centred)(const NttTable& table, const InverseScale& scale, const u32* in, i32* out,
+                            const NextLimbs& next);
 
     /// a f mod q, in [0, q); a any 32-bit words.
     void (*scale)(const Modulus& m, Factor f, const u32* a, u32* out, std::size_t count);
@@ -115,9 +117,10 @@ struct Kernels {
     /// [0, outputs). weights: [ceil(outputs / product_block)][pairs][product_block] pairs of int16, pairs running
     /// through the panels in order. Requires sum_k |weight[o][k]| < 2^16. count is a multiple of 4.
     /// past_caches: outs are read much later, so they may be streamed; they are 64-byte aligned then, and
-    /// finish_streams (base/streaming.hpp) makes them visible.
-    void (*matrix_product)(const Modulus& m, const Panel* panels, int panel_count, const u32* weights, int outputs,
-                           u32* const* outs, bool past_caches, std::size_t count);
+    /// finish_streams (base/streaming.hpp) makes them visible. What lies `ahead` is fetched meanwhile: the
+    /// work is panels x outputs x words.
+    void (*product)(const Modulus& m, const Panel* panels, int panel_count, const u32* weights, int outputs,
+                    u32* const* outs, bool past_caches, std::size_t count, Lookahead& ahead);
 
     /// out = (x - v) f + bias mod q, in [0, q); x, bias in [0, q), v below 3 q. out may be x.
     void (*subtract_scale)(const Modulus& m, Factor f, u32 bias, const u32* x, const u32* v, u32* out,
@@ -125,6 +128,10 @@ struct Kernels {
     /// The same without a bias, as representatives in (-q/2, q/2].
     void (*subtract_scale_centred)(const Modulus& m, Factor f, const u32* x, const u32* v, i32* out, std::size_t count);
 
+    void matrix_product(const Modulus& m, const Panel* panels, int panel_count, const u32* weights, int outputs,
+                        u32* const* outs, bool past_caches, std::size_t count, Lookahead&& ahead = {}) const {
+        product(m, panels, panel_count, weights, outputs, outs, past_caches, count, ahead);
+    }
     /// Coefficients (any values below 4q) to evaluations in [0, q), evaluation order. in == out is allowed.
     void ntt_forward(const NttTable& table, const u32* in, u32* out, const NextLimbs& next = {}) const {
         forward(table, in, out, next);

@@ -204,7 +204,7 @@ void switch_masked(const Modulus& m, const SwitchedRow& row, const u32* const* k
 }
 
 void matrix_product(const Modulus& m, const Panel* panels, int panel_count, const u32* weights, int outputs,
-                    u32* const* outs, bool /*past_caches*/, std::size_t count) {
+                    u32* const* outs, bool /*past_caches*/, std::size_t count, Lookahead& /*ahead*/) {
     int pairs = 0;
     for (int p = 0; p < panel_count; ++p) pairs += panels[p].pairs;
     for (int o = 0; o < outputs; ++o) {

@@ -140,7 +140,8 @@ struct InverseRoots {
 };
 
 template <bool Centred>
-inline void inverse_transform(const NttTable& t, const InverseScale& scale, const u32* in, u32* out, const NextLimbs& next) {
+inline void inverse_transform(const NttTable& t, const InverseScale& scale, const u32* in, u32* out,
+                              const NextLimbs& next) {
     const Geometry g(t.log_degree);
     u64* work = reinterpret_cast<u64*>(kernel_scratch(2 * g.work_words()));
     const u64* quotients = t.inverse52.tail.data();

@@ -9,6 +9,9 @@ namespace {
 /// Words of all sources that are read again for every group of targets: they stay in the first-level cache.
 constexpr std::size_t conversion_piece = 512;
 
+/// Words ahead at which sources are fetched: rows far apart, more than the processor follows by itself.
+constexpr std::size_t conversion_ahead = 128;
+
 inline Wide multiply_wide_signed(Vec a, Vec a_odd, Vec b) {
     return {mul_even_signed(a, b), mul_even_signed(a_odd, b)};
 }
@@ -24,6 +27,7 @@ inline void convert_group(const i32* const* y, int sources, const i32* small, co
         for (int t = 0; t < Targets; ++t) sum[t].even = sum[t].odds = broadcast_high(targets[t].modulus->q);
         for (int i = 0; i < sources; ++i) {
             const Vec x = load(y[i] + n), x_odd = odd(x);
+            __builtin_prefetch(y[i] + n + conversion_ahead);
             for (int t = 0; t < Targets; ++t)
                 sum[t] = add(sum[t], multiply_wide_signed(x, x_odd, broadcast(static_cast<u32>(factors[i][t]))));
         }

@@ -112,7 +112,8 @@ struct InverseRoots {
 };
 
 template <bool Centred>
-inline void inverse_transform(const NttTable& t, const InverseScale& scale, const u32* in, u32* out, const NextLimbs& next) {
+inline void inverse_transform(const NttTable& t, const InverseScale& scale, const u32* in, u32* out,
+                              const NextLimbs& next) {
     const Geometry g(t.log_degree);
     const Bounds m = bounds_of(t.modulus.q);
     u32* work = kernel_scratch(g.work_words());

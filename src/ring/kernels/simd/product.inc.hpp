@@ -31,11 +31,12 @@ constexpr int most_blocks = lanes == 16 ? 2 : 1;
 /// follow each other at a distance of `block_words`.
 template <int Blocks>
 inline void product_of_blocks(const Panel* panels, int panel_count, std::size_t at, const u32* weights,
-                              std::size_t block_words, Vec* low, Vec* high) {
+                              std::size_t block_words, Vec* low, Vec* high, Lookahead& ahead) {
     constexpr int outputs = Blocks * product_block;
     Vec sum_low[outputs], sum_high[outputs];
     for (int o = 0; o < outputs; ++o) sum_low[o] = sum_high[o] = zero();
     for (int p = 0; p < panel_count; ++p) {
+        ahead.step(outputs * lanes);
         const int pairs = panels[p].pairs;
         const u32* column = panels[p].data + at * static_cast<std::size_t>(pairs) * 2 * lanes;
         for (int k = 0; k < pairs; ++k, column += 2 * lanes, weights += product_block) {
@@ -57,9 +58,9 @@ inline void product_of_blocks(const Panel* panels, int panel_count, std::size_t 
 }
 
 inline void matrix_product(const Modulus& m, const Panel* panels, int panel_count, const u32* weights, int outputs,
-                           u32* const* outs, bool past_caches, std::size_t count) {
+                           u32* const* outs, bool past_caches, std::size_t count, Lookahead& ahead) {
     if (!whole_vectors(count))
-        return scalar_kernels().matrix_product(m, panels, panel_count, weights, outputs, outs, past_caches, count);
+        return scalar_kernels().product(m, panels, panel_count, weights, outputs, outs, past_caches, count, ahead);
     const HalvesReducer reduce(m.q);
     std::size_t pairs = 0;
     for (int p = 0; p < panel_count; ++p) pairs += static_cast<std::size_t>(panels[p].pairs);
@@ -69,7 +70,7 @@ inline void matrix_product(const Modulus& m, const Panel* panels, int panel_coun
         const auto blocks = [&]<int Blocks>(int first, Index<Blocks>) {
             constexpr int size = Blocks * product_block;
             Vec low[size], high[size];
-            product_of_blocks<Blocks>(panels, panel_count, v, w, block_words, low, high);
+            product_of_blocks<Blocks>(panels, panel_count, v, w, block_words, low, high, ahead);
             w += Blocks * block_words;
             const int used = outputs - first < size ? outputs - first : size;
             for (int i = 0; i < used; ++i) {
