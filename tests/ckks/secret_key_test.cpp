@@ -21,9 +21,9 @@ class SecretKeyFile : public ::testing::Test {
   protected:
     SecretKeyFile() { save_secret_keys({&secret, 1}, context, plan, path); }
 
-    static SecretKey load(const Context& context, const std::string& plan, const std::string& path) {
+    static SecretKey load(const Context& context, const std::string& plan_digest, const std::string& path) {
         const int degree[] = {10};
-        return std::move(load_secret_keys(degree, context, plan, path).front());
+        return std::move(load_secret_keys(degree, context, plan_digest, path).front());
     }
 
     std::vector<std::int8_t> coefficients(const SecretKey& key) const {

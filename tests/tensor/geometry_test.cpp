@@ -169,7 +169,8 @@ TEST(Geometry, NeedsAreTheTermsOfTheColumns) {
                 bool used = false;
                 for (const int d : columns)
                     used |= std::any_of(geometry.terms[static_cast<std::size_t>(d)].begin(),
-                                        geometry.terms[static_cast<std::size_t>(d)].end(), [&](const Term& t) {
+                                        geometry.terms[static_cast<std::size_t>(d)].end(),
+                                        [&, column = column, shift = shift](const Term& t) {
                                             return SourceColumn(t.operand, t.column) == column && t.shift == shift;
                                         });
                 RC_ASSERT(used);
