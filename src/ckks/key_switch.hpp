@@ -26,8 +26,9 @@ struct SwitchScratch {
 };
 
 /// Squares (z0, z1) and relinearises it into an Operand; takes the limbs of z. The square's scale is the scale squared.
-Operand square_relinearise(const Context& context, const SwitchingKey& key, Ciphertext&& z, LimbPool& pool,
-                           SwitchScratch& scratch);
+/// c1 comes as digits if the operand is `rotated` later; if not it stays extended, which saves its division by P.
+Operand square_relinearise(const Context& context, const SwitchingKey& key, Ciphertext&& z, bool rotated,
+                           LimbPool& pool, SwitchScratch& scratch);
 
 /// Prepares a ciphertext as an operand: extended0 = P c0 without special limbs.
 Operand make_operand(const Context& context, Ciphertext&& ciphertext);

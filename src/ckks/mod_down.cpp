@@ -24,19 +24,24 @@ ring::Factor factor_of(i64 weight, u32 q) {
     return ring::make_factor(ring::reduce_signed(weight, q), q);
 }
 
-/// The limb of an addend that is read for limb t, or null; P c1 is zero modulo the special primes.
+/// Are the addend's limbs coefficients, as digits? Else they are evaluations.
+bool is_digits(const Addend& addend) {
+    return addend.part == 1 && addend.operand->has_digits();
+}
+
+/// The limb of an addend that is read for limb t, or null; of digits P c1 is zero modulo the special primes.
 const u32* addend_limb(const Context& context, const Addend& addend, int t) {
     if (addend.operand == nullptr) return nullptr;
     const auto limb = static_cast<std::size_t>(t);
-    if (addend.part == 0) return addend.operand->extended0[limb];
-    return t < context.levels() ? addend.operand->digits1[limb] : nullptr;
+    if (is_digits(addend)) return t < context.levels() ? addend.operand->digits1[limb] : nullptr;
+    return (addend.part == 0 ? addend.operand->extended0 : addend.operand->extended1)[limb];
 }
 
 /// Adds to a source limb, in evaluations; takes `room`.
 void add_to_source(const Context& context, const Addend& addend, int t, u32* room, u32* x) {
     const u32* evaluations = addend_limb(context, addend, t);
     if (evaluations == nullptr) return;
-    if (addend.part == 1) {
+    if (is_digits(addend)) {
         digit_evaluations(context, addend.operand->digits1, addend.operand->digit_level, t, room);
         evaluations = room;
     }
@@ -44,11 +49,11 @@ void add_to_source(const Context& context, const Addend& addend, int t, u32* roo
                                  x, context.degree());
 }
 
-/// Takes the addend out of v, which is subtracted: c0's evaluations, or c1's coefficients.
+/// Takes the addend out of v, which is subtracted: its evaluations, or coefficients.
 void subtract_addend(const Context& context, const Addend& addend, int t, u32* v) {
     const u32 q = context.prime(t);
     auto factor = factor_of(-addend.weight, q);
-    if (addend.part == 1) {
+    if (is_digits(addend)) {
         const auto unweight = digit_unweight(context, addend.operand->digit_level, t);
         factor = ring::make_factor(ring::mul_mod(factor.value, unweight.value, q), q);
     }
@@ -102,9 +107,9 @@ void mod_down_targets(const Context& context, std::span<const ModDownItem> items
                 following = addend_limb(context, items[0].addend, targets[i + 1]);
             u32* x = (*item.extended)[static_cast<std::size_t>(t)];
             u32* v = item.room[i];
-            if (has_addend && item.addend.part == 1) subtract_addend(context, item.addend, t, v);
+            if (has_addend && is_digits(item.addend)) subtract_addend(context, item.addend, t, v);
             k.ntt_forward(context.table(t), v, v, {x, following});
-            if (has_addend && item.addend.part == 0) subtract_addend(context, item.addend, t, v);
+            if (has_addend && !is_digits(item.addend)) subtract_addend(context, item.addend, t, v);
             k.subtract_scale(m, factor, ring::reduce_signed(item.bias, m.q), x, v, x, context.degree());
         }
     }

@@ -10,8 +10,8 @@
 namespace obscura::ckks {
 
 /// weight times c0 (part 0) or c1 (part 1) of an operand: added to a polynomial before that is divided, without digits
-/// lifted or key products. c1 comes to the coefficients that are transformed anyway. The operand has at least the
-/// polynomial's limbs, those that are not done yet.
+/// lifted or key products. Digits of c1 come to the coefficients that are transformed anyway. The operand has at least
+/// the polynomial's limbs, those that are not done yet.
 struct Addend {
     const Operand* operand = nullptr;  ///< null: nothing
     int part = 0;

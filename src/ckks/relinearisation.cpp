@@ -10,15 +10,16 @@ namespace obscura::ckks {
 namespace {
 
 /// A square on its way through relinearisation. Special primes come first, so that c1 can be divided by P modulo every
-/// other one while it is in the caches; and z0, z1 are multiplied where the key products are added, not before, so that
-/// memory is read and written once.
+/// other one while it is in the caches (unless it stays extended); and z0, z1 are multiplied where the key products are
+/// added, not before, so that memory is read and written once.
 class Relinearisation {
   public:
-    Relinearisation(const Context& context, const SwitchingKey& key, int level, SwitchScratch& scratch)
+    Relinearisation(const Context& context, const SwitchingKey& key, int level, bool divides, SwitchScratch& scratch)
         : context_(context),
           key_(key),
           scratch_(scratch),
           level_(level),
+          divides_(divides),
           digit_limbs_(context.parameters().digit_limbs()),
           digit_count_(context.parameters().digits(level)),
           down_(context.mod_down(level, 0)) {
@@ -26,20 +27,21 @@ class Relinearisation {
         for (const Limb& limb : scratch.special) special_.push_back(as_signed(limb.get()));
     }
 
-    /// From z to c0 in evaluations and c1 as digits, c0 with all limbs.
+    /// From z to c0 in evaluations and c1 as digits, or extended like c0; what is extended has all limbs.
     void run(Poly& c0, Poly& c1) {
         const auto& k = context_.kernels();
         for (int t = 0; t < level_; ++t) lift_digit(t, c1);
         for (const auto& targets : in_groups(context_.levels(), context_.limbs(), SwitchScratch::group)) {
             const Raised raised = raise(targets);
-            for (std::size_t i = 0; i < targets.size(); ++i) switch_special(raised, i, c0);
+            for (std::size_t i = 0; i < targets.size(); ++i) switch_special(raised, i, c0, c1);
         }
-        k.quotient(special_.data(), down_.reciprocal.data(), static_cast<int>(special_.size()), down_.shift,
-                   as_signed(scratch_.small.get()), context_.degree());
+        if (divides_)
+            k.quotient(special_.data(), down_.reciprocal.data(), static_cast<int>(special_.size()), down_.shift,
+                       as_signed(scratch_.small.get()), context_.degree());
         for (const auto& targets : in_groups(0, level_, SwitchScratch::group)) {
             const Raised raised = raise(targets);
             for (std::size_t i = 0; i < targets.size(); ++i) switch_chain(raised, i, c0, c1);
-            divide(targets, c1);
+            if (divides_) divide(targets, c1);
         }
     }
 
@@ -90,28 +92,29 @@ class Relinearisation {
         }
         return f;
     }
-    void switch_special(const Raised& raised, std::size_t i, Poly& c0) {
+    void switch_special(const Raised& raised, std::size_t i, Poly& c0, Poly& c1) {
         const auto& k = context_.kernels();
         const int t = raised.targets[i];
-        const auto j = static_cast<std::size_t>(t - context_.levels());
+        const auto limb = static_cast<std::size_t>(t), j = limb - static_cast<std::size_t>(context_.levels());
         const Factors f = factors(raised, i, {});
-        u32* product = scratch_.products[i].get();
+        u32* product = divides_ ? scratch_.products[i].get() : c1[limb];
         k.inner_product(context_.modulus(t), f.digits.data(), f.b.data(), f.a.data(), digit_count_, nullptr, 0,
-                        c0[static_cast<std::size_t>(t)], product, context_.degree());
-        k.ntt_inverse_centred(context_.table(t), down_.weighted_inverse[j], product,
-                              as_signed(scratch_.special[j].get()));
+                        c0[limb], product, context_.degree());
+        if (divides_)
+            k.ntt_inverse_centred(context_.table(t), down_.weighted_inverse[j], product,
+                                  as_signed(scratch_.special[j].get()));
     }
-    /// c1 stays in products[i], in coefficients.
-    void switch_chain(const Raised& raised, std::size_t i, Poly& c0, const Poly& c1) {
+    /// If c1 is to be divided, it goes to products[i], in coefficients.
+    void switch_chain(const Raised& raised, std::size_t i, Poly& c0, Poly& c1) {
         const auto& k = context_.kernels();
         const int t = raised.targets[i];
         const auto limb = static_cast<std::size_t>(t);
         const u32* z[] = {c0[limb], c1[limb]};
         const Factors f = factors(raised, i, z);
-        u32* product = scratch_.products[i].get();
+        u32* product = divides_ ? scratch_.products[i].get() : c1[limb];
         k.square_inner_product(context_.modulus(t), f.digits.data(), f.b.data(), f.a.data(), digit_count_, c0[limb],
                                c1[limb], c0[limb], product, context_.degree());
-        k.ntt_inverse(context_.table(t), context_.unit_scale(t), product, product);
+        if (divides_) k.ntt_inverse(context_.table(t), context_.unit_scale(t), product, product);
     }
     /// c1 divided by P, as digits.
     void divide(const std::vector<int>& targets, Poly& c1) {
@@ -131,7 +134,9 @@ class Relinearisation {
     const Context& context_;
     const SwitchingKey& key_;
     SwitchScratch& scratch_;
-    int level_, digit_limbs_, digit_count_;
+    int level_;
+    bool divides_;
+    int digit_limbs_, digit_count_;
     const Conversion& down_;
     std::vector<const u32*> digits_;
     std::vector<const i32*> special_;
@@ -139,17 +144,21 @@ class Relinearisation {
 
 }  // namespace
 
-Operand square_relinearise(const Context& context, const SwitchingKey& key, Ciphertext&& z, LimbPool& pool,
-                           SwitchScratch& scratch) {
+Operand square_relinearise(const Context& context, const SwitchingKey& key, Ciphertext&& z, bool rotated,
+                           LimbPool& pool, SwitchScratch& scratch) {
+    const auto extend = [&](Poly& poly) {
+        poly.limbs.resize(static_cast<std::size_t>(context.limbs()));
+        for (int t = context.levels(); t < context.limbs(); ++t) poly.limbs[static_cast<std::size_t>(t)] = pool.take();
+    };
     Operand result;
     result.level = result.digit_level = z.level();
     assert(key.level >= result.level);
     result.extended0 = std::move(z.c0);
-    result.digits1 = std::move(z.c1);
-    result.extended0.limbs.resize(static_cast<std::size_t>(context.limbs()));
-    for (int t = context.levels(); t < context.limbs(); ++t)
-        result.extended0.limbs[static_cast<std::size_t>(t)] = pool.take();
-    Relinearisation(context, key, result.level, scratch).run(result.extended0, result.digits1);
+    extend(result.extended0);
+    Poly& c1 = rotated ? result.digits1 : result.extended1;
+    c1 = std::move(z.c1);
+    if (!rotated) extend(c1);
+    Relinearisation(context, key, result.level, rotated, scratch).run(result.extended0, c1);
     return result;
 }
 

@@ -53,7 +53,7 @@ class Workload {
             std::copy_n(source.c0[t], context_.degree(), copy.c0[t]);
             std::copy_n(source.c1[t], context_.degree(), copy.c1[t]);
         }
-        square_relinearise(context_, keys_.relinearisation, std::move(copy), pool_, scratch_);
+        square_relinearise(context_, keys_.relinearisation, std::move(copy), true, pool_, scratch_);
     }
     void rotate(const Operand& operand) { rotate_hoisted(context_, keys_, operand, steps_, pool_, scratch_); }
 

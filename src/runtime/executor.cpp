@@ -33,7 +33,8 @@ std::vector<ckks::Ciphertext> execute(const plan::Plan& plan, const SegmentConte
         for (const auto& operand : layer.operands) {
             auto& map = maps[static_cast<std::size_t>(operand.source + 1)];
             map.drop_to(layer.level);
-            sources.push_back({&map, tensor::columns_read_from(plan, layouts, operand.source + 1, i + 1)});
+            sources.push_back({&map, tensor::columns_read_from(plan, layouts, operand.source + 1, i + 1),
+                               tensor::columns_rotated(plan, layouts, operand.source + 1)});
         }
         const auto wanted = tensor::columns_to_compute(plan, layouts, i);
         maps[i + 1] = engine.run(layer, sources, layouts[i + 1], wanted, memory.options[i], [&](double fraction) {

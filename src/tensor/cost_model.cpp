@@ -13,6 +13,7 @@ class Counter {
         for (std::size_t i = 0; i < layouts_.size(); ++i) {
             const bool squared = i > 0 && plan.layers[i - 1].finish == plan::Finish::square;
             ready_.emplace_back(static_cast<std::size_t>(layouts_[i].columns()), !squared);
+            rotated_.push_back(columns_rotated(plan, layouts_, static_cast<int>(i)));
         }
     }
 
@@ -88,7 +89,8 @@ class Counter {
         if (ready_[map][static_cast<std::size_t>(column)]) return;
         ready_[map][static_cast<std::size_t>(column)] = true;
         const int level = plan_.layers[map - 1].output_level();
-        work.relinearise += channels * (digits(level) + 1) * (level + special_);
+        const bool divided = rotated_[map][static_cast<std::size_t>(column)];  // c1, by P
+        work.relinearise += channels * (digits(level) + (divided ? 1 : 0)) * (level + special_);
     }
     /// Two rows are read for every sum of the division, and the dropped limb of c1 is transformed.
     void add_addend(const plan::Layer& layer, const Geometry& geometry, const std::vector<int>& wanted,
@@ -106,7 +108,8 @@ class Counter {
     const std::vector<plan::Layout> layouts_;
     double special_ = 0, degree_ = 0;  ///< of the layer's segment
     int digit_limbs_ = 1;
-    std::vector<std::vector<bool>> ready_;  ///< [map][column]
+    std::vector<std::vector<bool>> ready_;    ///< [map][column]
+    std::vector<std::vector<bool>> rotated_;  ///< [map][column]
 };
 
 }  // namespace

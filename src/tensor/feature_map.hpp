@@ -35,8 +35,12 @@ struct FeatureMap {
         for (int c = 0; c < channels; ++c) {
             auto& operand = ready[at(column, c)];
             for (const int t : limbs) {
-                operand.extended0.limbs[static_cast<std::size_t>(t)].reset();
-                if (with_c1 && t < operand.level) operand.digits1.limbs[static_cast<std::size_t>(t)].reset();
+                const auto limb = static_cast<std::size_t>(t);
+                operand.extended0.limbs[limb].reset();
+                if (!operand.has_digits())
+                    operand.extended1.limbs[limb].reset();
+                else if (with_c1 && t < operand.level)
+                    operand.digits1.limbs[limb].reset();
             }
         }
     }
@@ -45,7 +49,8 @@ struct FeatureMap {
         for (auto& operand : ready) {
             for (int t = level; t < operand.level; ++t) {
                 operand.extended0.limbs[static_cast<std::size_t>(t)].reset();
-                operand.digits1.limbs[static_cast<std::size_t>(t)].reset();
+                auto& c1 = operand.has_digits() ? operand.digits1 : operand.extended1;
+                c1.limbs[static_cast<std::size_t>(t)].reset();
             }
             operand.level = std::min(operand.level, level);
         }

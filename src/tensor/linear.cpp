@@ -176,14 +176,18 @@ void LinearEngine::prepare_columns(std::vector<LinearSource>& sources, const Blo
     struct Task {
         FeatureMap* map;
         std::size_t index;
+        bool rotated;
     };
     std::vector<Task> tasks;
     const auto prepare = [&](int operand, int column) {
-        auto& map = *sources[static_cast<std::size_t>(operand)].map;
-        if (map.is_ready[static_cast<std::size_t>(column)]) return;
-        map.is_ready[static_cast<std::size_t>(column)] = true;
+        const auto& source = sources[static_cast<std::size_t>(operand)];
+        const auto at = static_cast<std::size_t>(column);
+        auto& map = *source.map;
+        if (map.is_ready[at]) return;
+        map.is_ready[at] = true;
         map.ready.resize(map.pending.size());
-        for (int channel = 0; channel < map.channels; ++channel) tasks.push_back({&map, map.at(column, channel)});
+        for (int channel = 0; channel < map.channels; ++channel)
+            tasks.push_back({&map, map.at(column, channel), source.rotated[at]});
     };
     for (const auto& c : block.columns) prepare(c.operand, c.column);
     for (const int output : block.outputs)
@@ -192,8 +196,8 @@ void LinearEngine::prepare_columns(std::vector<LinearSource>& sources, const Blo
     threads_.parallel_for(static_cast<std::int64_t>(tasks.size()), [&](std::int64_t i, int worker) {
         const auto& task = tasks[static_cast<std::size_t>(i)];
         task.map->ready[task.index] =
-            ckks::square_relinearise(context_, keys_.relinearisation, std::move(task.map->pending[task.index]), pool_,
-                                     *scratch_[static_cast<std::size_t>(worker)]);
+            ckks::square_relinearise(context_, keys_.relinearisation, std::move(task.map->pending[task.index]),
+                                     task.rotated, pool_, *scratch_[static_cast<std::size_t>(worker)]);
     });
 }
 
@@ -211,9 +215,13 @@ void LinearEngine::raise_digits(Block& block, const std::vector<int>& targets) {
         const std::size_t rows = static_cast<std::size_t>(channels) * column.rows(digits);
         column.raised.clear();
         column.has_c0.clear();
+        column.has_c1.clear();
         for (const int t : targets) {
             column.raised.emplace_back(pool_, context_.degree(), rows, block.part_log);
-            column.has_c0.push_back(block.operand(column, 0).extended0[static_cast<std::size_t>(t)] != nullptr);
+            const auto& operand = block.operand(column, 0);
+            const auto limb = static_cast<std::size_t>(t);
+            column.has_c0.push_back(operand.extended0[limb] != nullptr);
+            column.has_c1.push_back(operand.has_digits() ? t < block.level : operand.extended1[limb] != nullptr);
         }
         for (int channel = 0; channel < channels; channel += together) tasks.push_back({&column, channel});
     }
@@ -234,10 +242,11 @@ void LinearEngine::raise_channels(Block& block, Column& column, int first, int l
     std::vector<ckks::ModUpItem> items;
     for (std::size_t c = 0; c < count; ++c) {
         const auto& operand = block.operand(column, first + static_cast<int>(c));
-        assert(!column.rotated || operand.digit_level == block.level);
+        assert(!column.rotated || (operand.has_digits() && operand.digit_level == block.level));
         for (std::size_t k = 0; k < digits * targets.size(); ++k)
             out[c].push_back(scratch.raised[c * digits * targets.size() + k].get());
-        for (int t = 0; t < block.level; ++t) sources[c].push_back(operand.digits1[static_cast<std::size_t>(t)]);
+        for (int t = 0; column.rotated && t < block.level; ++t)
+            sources[c].push_back(operand.digits1[static_cast<std::size_t>(t)]);
         items.push_back({sources[c].data(), out[c].data()});
     }
     if (column.rotated) ckks::mod_up_coefficients(context_, items, block.level, false, targets);
@@ -249,7 +258,8 @@ void LinearEngine::raise_channels(Block& block, Column& column, int first, int l
             const auto& operand = block.operand(column, first + static_cast<int>(c));
             rows.push_back(operand.extended0[static_cast<std::size_t>(t)]);
             assert((rows.back() != nullptr) == column.has_c0[k]);
-            for (std::size_t d = 0; d < digits; ++d) {
+            if (!operand.has_digits()) rows.push_back(operand.extended1[static_cast<std::size_t>(t)]);
+            for (std::size_t d = 0; operand.has_digits() && d < digits; ++d) {
                 const bool own = t < block.level && static_cast<int>(d) == t / digit_limbs;
                 u32* row = out[c][d * targets.size() + k];
                 if (own) ckks::digit_evaluations(context_, operand.digits1, operand.digit_level, t, row);

@@ -98,11 +98,13 @@ void LinearEngine::arrange(Block& block) {
                 for (const auto& term : step.terms) {
                     const auto index = panel_of.at({{term.operand, term.column}, term.shift});
                     const auto& column = block.columns[block.panels[index].column];
-                    // an unrotated c1 stands for P c1, which is zero modulo the special primes; so does c0 unless it
-                    // was relinearised
-                    const bool has_special =
-                        block.operand(column, 0).extended0[static_cast<std::size_t>(context_.levels())] != nullptr;
-                    if (kind == special && term.shift == 0 && (part == 1 || !has_special)) continue;
+                    // without a rotation c0 and c1 stand for P c0 and P c1, which are zero modulo the special primes
+                    // unless they come from a relinearisation and were not divided
+                    const auto& operand = block.operand(column, 0);
+                    const auto& extended = part == 0 ? operand.extended0 : operand.extended1;
+                    const bool has_special = (part == 0 || !operand.has_digits()) &&
+                                             extended[static_cast<std::size_t>(context_.levels())] != nullptr;
+                    if (kind == special && term.shift == 0 && !has_special) continue;
                     row.panels.push_back(index);
                     used.emplace_back(term.operand, term.tap);
                 }

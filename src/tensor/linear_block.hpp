@@ -32,6 +32,7 @@ struct LinearEngine::Column {
     /// [target of the group], rows [channel][c0, then digits]; of the digits only the target's own if not rotated.
     std::vector<RaisedDigits> raised;
     std::vector<bool> has_c0;  ///< [target of the group]: else c0 is zero there, and its rows hold nothing
+    std::vector<bool> has_c1;  ///< the same of c1, without rotation
 
     /// Rows a channel of raised digits has.
     std::size_t rows(std::size_t digits) const { return 1 + (rotated ? digits : 1); }

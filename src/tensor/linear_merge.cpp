@@ -46,7 +46,7 @@ void LinearEngine::merge_piece(Block& block, std::size_t target, const std::vect
                     continue;
                 }
                 const u32* rows[2] = {has_c0 ? moved(0) : nullptr, nullptr};
-                if (t < context_.levels()) rows[1] = moved(1 + (column.rotated ? own : 0));  // P c1 is zero elsewhere
+                if (column.has_c1[target]) rows[1] = moved(1 + (column.rotated ? own : 0));
                 for (std::size_t part = 0; part < 2; ++part) {
                     if (rows[part] == nullptr) {
                         if (!add) std::fill_n(to[part], piece, 0);

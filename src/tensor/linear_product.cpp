@@ -123,7 +123,6 @@ void LinearEngine::pack_panel(const Block& block, const Panel& panel, std::size_
     const int t = targets[target];
     const auto limb = static_cast<std::size_t>(t);
     const auto& m = context_.modulus(t);
-    const bool is_chain = t < context_.levels();
     const auto digits = static_cast<std::size_t>(context_.parameters().digits(block.level));
     const std::size_t own = limb / static_cast<std::size_t>(context_.parameters().digit_limbs());
     const std::size_t piece = block.piece, stride = std::max<std::size_t>(piece, 16);
@@ -148,7 +147,7 @@ void LinearEngine::pack_panel(const Block& block, const Panel& panel, std::size_
                 u32* out0 = scratch.rows.data() + at * stride;
                 u32* out1 = scratch.rows.data() + (2 + at) * stride;
                 if (has_c0) rows[0][at] = reader.read(first_row(c + i), out0);
-                if (!is_chain) continue;
+                if (!column.has_c1[target]) continue;
                 const std::size_t row = first_row(c + i) + 1 + (column.rotated ? own : 0);
                 rows[1][at] = reader.read(row, out1);
             }

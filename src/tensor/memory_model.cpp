@@ -21,15 +21,23 @@ struct MapSize {
     int channels = 0;
     std::vector<std::uint64_t> column_limbs;
     std::vector<bool> is_ready;
+    std::vector<std::uint64_t> extended;  ///< [column] how many of c0 and c1 have special limbs
+
+    void resize(std::size_t columns, bool ready) {
+        column_limbs.assign(columns, 0);
+        is_ready.assign(columns, ready);
+        extended.assign(columns, 0);
+    }
 };
 
 /// What a layer reads, and what is read after it, whichever way it is cut.
 struct LayerReads {
     Geometry geometry;
-    std::vector<int> wanted;               ///< output columns
-    LastUses last_uses;                    ///< of `wanted`
-    std::vector<std::vector<bool>> later;  ///< [operand][source column], by a later layer
-    std::vector<bool> map_later;           ///< [map up to the layer's input], by a later layer
+    std::vector<int> wanted;                 ///< output columns
+    LastUses last_uses;                      ///< of `wanted`
+    std::vector<std::vector<bool>> later;    ///< [operand][source column], by a later layer
+    std::vector<std::vector<bool>> rotated;  ///< [operand][source column], by any layer
+    std::vector<bool> map_later;             ///< [map up to the layer's input], by a later layer
 };
 
 LayerReads layer_reads(const plan::Plan& plan, const std::vector<plan::Layout>& layouts, std::size_t i) {
@@ -39,6 +47,7 @@ LayerReads layer_reads(const plan::Plan& plan, const std::vector<plan::Layout>& 
     for (const auto& operand : layer.operands) {
         sources.push_back(layouts[static_cast<std::size_t>(operand.source + 1)]);
         result.later.push_back(columns_read_from(plan, layouts, operand.source + 1, i + 1));
+        result.rotated.push_back(columns_rotated(plan, layouts, operand.source + 1));
     }
     result.geometry = make_geometry(layer, sources, layouts[i + 1]);
     result.wanted = columns_to_compute(plan, layouts, i);
@@ -112,16 +121,14 @@ std::uint64_t Simulation::run_layer(std::size_t i, const LayerReads& reads, cons
         auto& map = maps[static_cast<std::size_t>(operand.source + 1)];
         for (std::size_t c = 0; c < map.column_limbs.size(); ++c)
             if (map.is_ready[c] && map.column_limbs[c] > 0) {
-                const auto most =
-                    static_cast<std::uint64_t>(map.channels) * (2 * level + (operand.source < 0 ? 0 : special));
+                const auto most = static_cast<std::uint64_t>(map.channels) * (2 * level + map.extended[c] * special);
                 map.column_limbs[c] = std::min(map.column_limbs[c], most);
             }
     }
     auto& result = maps[i + 1];
     result.channels = layer.out_channels;
     const auto outputs = static_cast<std::uint64_t>(layer.out_channels);
-    result.column_limbs.assign(static_cast<std::size_t>(head ? 1 : output.columns()), 0);
-    result.is_ready.assign(result.column_limbs.size(), layer.finish == plan::Finish::none);
+    result.resize(static_cast<std::size_t>(head ? 1 : output.columns()), layer.finish == plan::Finish::none);
 
     std::uint64_t peak = in_maps();
     std::span<const int> rest = reads.wanted;
@@ -140,7 +147,8 @@ std::uint64_t Simulation::run_layer(std::size_t i, const LayerReads& reads, cons
             const auto c = static_cast<std::size_t>(column.second);
             if (!map.is_ready[c]) {
                 map.is_ready[c] = true;
-                map.column_limbs[c] += static_cast<std::uint64_t>(map.channels) * special;
+                map.extended[c] = reads.rotated[static_cast<std::size_t>(column.first)][c] ? 1 : 2;
+                map.column_limbs[c] += static_cast<std::uint64_t>(map.channels) * map.extended[c] * special;
             }
             bool needed = reads.later[static_cast<std::size_t>(column.first)][c];
             for (std::size_t o = 0; o < layer.operands.size(); ++o)
@@ -175,8 +183,7 @@ std::uint64_t Simulation::run_layer(std::size_t i, const LayerReads& reads, cons
                 auto& map = maps[static_cast<std::size_t>(at.first)];
                 auto& limbs = map.column_limbs[at.second];
                 const auto channels = static_cast<std::uint64_t>(map.channels);
-                const bool has_special = limbs > 2 * level * channels;
-                const std::uint64_t freed = chain * (last.rotated ? 1 : 2) + (has_special ? count - chain : 0);
+                const std::uint64_t freed = chain * (last.rotated ? 1 : 2) + map.extended[at.second] * (count - chain);
                 limbs = are_last ? 0 : limbs - std::min(limbs, freed * channels);
             }
         };
@@ -233,6 +240,17 @@ std::vector<bool> columns_read_from(const plan::Plan& plan, const std::vector<pl
     return read;
 }
 
+std::vector<bool> columns_rotated(const plan::Plan& plan, const std::vector<plan::Layout>& layouts, int map) {
+    const auto& source = layouts[static_cast<std::size_t>(map)];
+    std::vector<bool> rotated(static_cast<std::size_t>(source.columns()), false);
+    for (std::size_t i = 0; i < plan.layers.size(); ++i)
+        for (const auto& operand : plan.layers[i].operands)
+            for (int d = 0; operand.source + 1 == map && d < layouts[i + 1].columns(); ++d)
+                for (const auto& taken : plan::reads(source, layouts[i + 1], operand, d))
+                    if (taken.from.tile_shift != 0) rotated[static_cast<std::size_t>(taken.from.column)] = true;
+    return rotated;
+}
+
 std::vector<int> columns_to_compute(const plan::Plan& plan, const std::vector<plan::Layout>& layouts,
                                     std::size_t layer) {
     const auto read = columns_read_from(plan, layouts, static_cast<int>(layer) + 1, layer + 1);
@@ -264,10 +282,9 @@ MemoryPlan plan_memory(const plan::Plan& plan, std::uint64_t budget_bytes, int t
     simulation.fixed += scratch;
     auto& input = simulation.maps[0];
     input.channels = plan.input.channels;
-    input.column_limbs.assign(
-        static_cast<std::size_t>(layouts[0].columns()),
-        2ull * static_cast<unsigned>(plan.input.channels) * static_cast<unsigned>(plan.layers[0].level));
-    input.is_ready.assign(input.column_limbs.size(), true);
+    input.resize(static_cast<std::size_t>(layouts[0].columns()), true);
+    for (auto& limbs : input.column_limbs)
+        limbs = 2ull * static_cast<unsigned>(plan.input.channels) * static_cast<unsigned>(plan.layers[0].level);
 
     MemoryPlan result;
     const std::uint64_t budget = budget_bytes / limb_bytes(plan);

@@ -45,4 +45,7 @@ std::vector<int> columns_to_compute(const plan::Plan& plan, const std::vector<pl
 std::vector<bool> columns_read_from(const plan::Plan& plan, const std::vector<plan::Layout>& layouts, int map,
                                     std::size_t layer);
 
+/// [columns] whether any layer rotates a column of map `map`. Relinearisation leaves c1 of the others extended.
+std::vector<bool> columns_rotated(const plan::Plan& plan, const std::vector<plan::Layout>& layouts, int map);
+
 }  // namespace obscura::tensor

@@ -19,21 +19,19 @@ TEST_P(KeySwitch, SquareRelinearisesWithinTheNoiseModel) {
     Toy toy(toy_literal(GetParam().log_degree, GetParam().levels, GetParam().special));
     const auto keys = keys_for(toy, {GetParam().levels, {}});
     const double scale = 0x1p22, n = toy.context.degree();
-    for (int level = 2; level <= GetParam().levels; ++level) {
-        auto slots = toy.random_slots(static_cast<unsigned>(level));
-        const auto ct = toy.encrypt(slots, scale, level);
-        auto expected = toy.decrypt(ct, scale);
-        for (auto& v : expected) v *= v;
-        auto z = toy.encrypt(slots, scale, level);
-        expected = toy.decrypt(z, scale);
-        for (auto& v : expected) v *= v;
-        const auto result = toy.decrypt(to_ciphertext(toy, square_relinearise(toy.context, keys.relinearisation,
-                                                                              std::move(z), toy.pool, toy.scratch)),
-                                        scale * scale);
-        EXPECT_LT(largest_difference(result, expected) * scale * scale,
-                  sigmas * (key_switch_rms(toy.context, level) + rounding_rms(n)))
-            << "level " << level;
-    }
+    for (int level = 2; level <= GetParam().levels; ++level)
+        for (const bool rotated : {true, false}) {
+            auto z = toy.encrypt(toy.random_slots(static_cast<unsigned>(level)), scale, level);
+            auto expected = toy.decrypt(z, scale);
+            for (auto& v : expected) v *= v;
+            auto u =
+                square_relinearise(toy.context, keys.relinearisation, std::move(z), rotated, toy.pool, toy.scratch);
+            EXPECT_EQ(u.has_digits(), rotated);
+            const auto result = toy.decrypt(to_ciphertext(toy, std::move(u)), scale * scale);
+            EXPECT_LT(largest_difference(result, expected) * scale * scale,
+                      sigmas * (key_switch_rms(toy.context, level) + rounding_rms(n)))
+                << "level " << level;
+        }
 }
 
 TEST_P(KeySwitch, HoistedRotationsRotateTheSlots) {
@@ -84,7 +82,8 @@ TEST(KeySwitchOfRandomShape, StaysWithinTheNoiseModel) {
         auto z = toy.encrypt(toy.random_slots(seed), 0x1p22, level);
         auto expected = toy.decrypt(z, 0x1p22);
         for (auto& v : expected) v *= v;
-        auto u = square_relinearise(toy.context, keys.relinearisation, std::move(z), toy.pool, toy.scratch);
+        auto u = square_relinearise(toy.context, keys.relinearisation, std::move(z), *rc::gen::arbitrary<bool>(),
+                                    toy.pool, toy.scratch);
         const auto squared = toy.decrypt(to_ciphertext(toy, std::move(u)), 0x1p44);
         const double bound = sigmas * (key_switch_rms(toy.context, level) + rounding_rms(n));
         RC_ASSERT(largest_difference(squared, expected) * 0x1p44 < bound);

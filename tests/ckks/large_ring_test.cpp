@@ -19,7 +19,7 @@ TEST(LargeRing, SquaresAndRotatesAt128Bits) {
     auto z = toy.encrypt(toy.random_slots(1), 0x1p24, 3);
     auto expected = toy.decrypt(z, 0x1p24);
     for (auto& v : expected) v *= v;
-    auto u = square_relinearise(toy.context, keys.relinearisation, std::move(z), toy.pool, toy.scratch);
+    auto u = square_relinearise(toy.context, keys.relinearisation, std::move(z), true, toy.pool, toy.scratch);
     const double square_error =
         largest_difference(toy.decrypt(to_ciphertext(toy, std::move(u)), 0x1p48), expected) * 0x1p48;
     EXPECT_LT(square_error, bound);

@@ -7,9 +7,12 @@
 namespace obscura::ckks::test {
 namespace {
 
+/// Where the addend comes from: c0 and c1 not extended; c0 extended, by relinearisation; both.
+enum class Form { plain, rotated_square, square };
+
 struct Case {
     int dropped;
-    bool relinearised;  ///< the addend's c0 is still multiplied by P, and has special limbs
+    Form form;
 };
 
 class ModDownWithAddend : public ::testing::TestWithParam<Case> {
@@ -60,9 +63,11 @@ TEST_P(ModDownWithAddend, DividesTheSum) {
     const auto keys = keys_for(toy, {levels, {}});
     auto z = toy.encrypt(toy.random_slots(1), 0x1p22, levels);
     // of a higher level than what is divided, as shortcuts are
-    const Operand operand = GetParam().relinearised ? square_relinearise(context, keys.relinearisation, std::move(z),
-                                                                         toy.pool, toy.scratch)
-                                                    : make_operand(context, std::move(z));
+    const Form form = GetParam().form;
+    const Operand operand = form == Form::plain
+                                ? make_operand(context, std::move(z))
+                                : square_relinearise(context, keys.relinearisation, std::move(z),
+                                                     form == Form::rotated_square, toy.pool, toy.scratch);
     for (const i64 weight : {i64{0}, i64{1}, i64{-1}, i64{300}, i64{-32768}})
         for (const int part : {0, 1}) {
             const Poly given = uniform();
@@ -73,7 +78,8 @@ TEST_P(ModDownWithAddend, DividesTheSum) {
                 const u32 q = context.prime(t), factor = ring::reduce_signed(weight, q);
                 const u32* addend = nullptr;
                 if (part == 0) addend = operand.extended0[static_cast<std::size_t>(t)];
-                if (part == 1 && t < levels) {
+                if (part == 1 && !operand.has_digits()) addend = operand.extended1[static_cast<std::size_t>(t)];
+                if (part == 1 && operand.has_digits() && t < levels) {
                     digit_evaluations(context, operand.digits1, operand.digit_level, t, room.get());
                     addend = room.get();
                 }
@@ -88,8 +94,10 @@ TEST_P(ModDownWithAddend, DividesTheSum) {
 }
 
 INSTANTIATE_TEST_SUITE_P(All, ModDownWithAddend,
-                         ::testing::Values(Case{0, false}, Case{1, false}, Case{2, false}, Case{0, true}, Case{1, true},
-                                           Case{2, true}));
+                         ::testing::Values(Case{0, Form::plain}, Case{1, Form::plain}, Case{2, Form::plain},
+                                           Case{0, Form::rotated_square}, Case{1, Form::rotated_square},
+                                           Case{2, Form::rotated_square}, Case{0, Form::square}, Case{1, Form::square},
+                                           Case{2, Form::square}));
 
 }  // namespace
 }  // namespace obscura::ckks::test

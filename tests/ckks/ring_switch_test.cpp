@@ -91,8 +91,8 @@ TEST(RingSwitch, TheSmallerRingGoesOn) {
     auto switched = switch_ring(rings.bridge, rings.keys, 11, Parts::sum, rings.large.encrypt(slots, scale, 4),
                                 rings.large.pool, rings.scratch);
     const auto keys = keys_for(rings.small, {4, {}});
-    auto square = square_relinearise(rings.small.context, keys.relinearisation, std::move(switched), rings.small.pool,
-                                     rings.small.scratch);
+    auto square = square_relinearise(rings.small.context, keys.relinearisation, std::move(switched), true,
+                                     rings.small.pool, rings.small.scratch);
     const auto found = rings.small.decrypt(to_ciphertext(rings.small, std::move(square)), scale * scale);
     const double error = key_switch_rms(rings.bridge, 4) * std::sqrt(2.0) + fresh_rms(4096);
     for (std::size_t j = 0; j < found.size(); ++j)

@@ -22,21 +22,31 @@ inline EvaluationKeys keys_for(Toy& toy, const EvaluationKeyRequest& request) {
     return keys;
 }
 
-/// Brings an operand back to a ciphertext: rotation by zero slots would need a key, so divide by P directly.
-inline Ciphertext to_ciphertext(Toy& toy, Operand&& u) {
-    const auto& c = toy.context;
+/// Divides an extended polynomial by P.
+inline Poly divided(Toy& toy, Poly&& extended, int level) {
     std::vector<u32*> room;
     for (auto& limb : toy.scratch.raised) room.push_back(limb.get());
-    mod_down_sources(c, u.extended0, u.level, 0, toy.scratch.small.get());
-    Ciphertext ct{{}, ring::make_poly(toy.pool, u.level)};
-    for (int t = 0; t < u.level; ++t) {
+    mod_down_sources(toy.context, extended, level, 0, toy.scratch.small.get());
+    for (int t = 0; t < level; ++t) {
         const int target[] = {t};
-        const ModDownItem item{&u.extended0, toy.scratch.small.get(), 0, room.data()};
-        mod_down_targets(c, {&item, 1}, u.level, 0, target);
-        digit_evaluations(c, u.digits1, u.level, t, ct.c1[static_cast<std::size_t>(t)]);
+        const ModDownItem item{&extended, toy.scratch.small.get(), 0, room.data()};
+        mod_down_targets(toy.context, {&item, 1}, level, 0, target);
     }
-    u.extended0.limbs.resize(static_cast<std::size_t>(u.level));
-    ct.c0 = std::move(u.extended0);
+    extended.limbs.resize(static_cast<std::size_t>(level));
+    return std::move(extended);
+}
+
+/// Brings an operand back to a ciphertext: rotation by zero slots would need a key, so divide by P directly.
+inline Ciphertext to_ciphertext(Toy& toy, Operand&& u) {
+    Ciphertext ct;
+    ct.c0 = divided(toy, std::move(u.extended0), u.level);
+    if (!u.has_digits()) {
+        ct.c1 = divided(toy, std::move(u.extended1), u.level);
+        return ct;
+    }
+    ct.c1 = ring::make_poly(toy.pool, u.level);
+    for (int t = 0; t < u.level; ++t)
+        digit_evaluations(toy.context, u.digits1, u.level, t, ct.c1[static_cast<std::size_t>(t)]);
     return ct;
 }
 

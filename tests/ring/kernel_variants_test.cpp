@@ -200,11 +200,10 @@ TEST_P(KernelVariants, InnerProduct) {
                 ASSERT_EQ(got0[n], (u64{z0[n]} * z0[n] + products0[n]) % q);
                 ASSERT_EQ(got1[n], (u64{z0[n]} * z1[n] % q * 2 + products1[n]) % q);
             }
-            Words<u32> variant1(count);
-            variant.square_inner_product(m, d.data(), key0.data(), key1.data(), digits, in_place, z1, in_place,
-                                         variant1, count);
+            variant.square_inner_product(m, d.data(), key0.data(), key1.data(), digits, in_place, z1, in_place, z1,
+                                         count);
             ASSERT_EQ(got0.vector(), in_place.vector());
-            ASSERT_EQ(got1.vector(), variant1.vector());
+            ASSERT_EQ(got1.vector(), z1.vector());
         }
 }
 

@@ -92,6 +92,8 @@ INSTANTIATE_TEST_SUITE_P(
         ToyShape{11, 8, 2, 4, 3, true, false, false, 2}, ToyShape{11, 8, 2, 8, 3, true, false, false, 2},
         ToyShape{11, 8, 2, 8, 3, true, false, false, 4}, ToyShape{11, 8, 2, 2, 3, true, false, false, 2},
         ToyShape{11, 8, 2, 16, 3, true, false, false, 2},
+        // cells of 4x4, whose middle is never rotated, strided to 2x2 and not
+        ToyShape{11, 8, 2, 16, 3, true, false, false, 4}, ToyShape{11, 8, 2, 16, 3, false, false, false, 4},
         // dense: a pixel a tile, two, and parts of rows that taps reach across
         ToyShape{12, 8, 2, 1, 3, false, false, false, 1, 0, false, 1, 2},
         ToyShape{12, 8, 2, 2, 3, false, false, false, 1, 0, false, 1, 2},
@@ -111,8 +113,10 @@ INSTANTIATE_TEST_SUITE_P(
         ToyShape{12, 8, 2, 4, 3, true, true, false, 1, 0, true, 4},
         ToyShape{11, 8, 2, 8, 3, true, false, false, 1, 0, false, 2}),
     [](const auto& i) {
-        return std::string(i.param.merged ? "Merged" : "") + (i.param.zeros ? "Zeros" : "") +
-               (i.param.wrap > 1 ? "Wrap" + std::to_string(i.param.wrap) : "") + "N" +
+        return std::string(i.param.merged    ? "Merged"
+                           : i.param.strided ? ""
+                                             : "Unstrided") +
+               (i.param.zeros ? "Zeros" : "") + (i.param.wrap > 1 ? "Wrap" + std::to_string(i.param.wrap) : "") + "N" +
                std::to_string(1 << i.param.log_degree) + "Side" + std::to_string(i.param.side) + "Run" +
                std::to_string(i.param.run_length) + "K" + std::to_string(i.param.special) +
                (i.param.copies > 1 ? "Copies" + std::to_string(i.param.copies) : "") +

@@ -175,10 +175,11 @@ TEST(MemoryBudget, IsKeptAtRunTimeOrRefusedWithTheLeast) {
     EXPECT_EQ(files_of(toy.folder / ""), without_response);
 }
 
-INSTANTIATE_TEST_SUITE_P(Shapes, Memory,
-                         ::testing::Values(ToyShape{10, 8, 2, 8, 3, true}, ToyShape{10, 8, 2, 4, 2, false},
-                                           ToyShape{10, 8, 3, 16, 3, true},
-                                           ToyShape{10, 8, 2, 8, 3, true, true, true}));  // zero padding, merged
+INSTANTIATE_TEST_SUITE_P(
+    Shapes, Memory,
+    ::testing::Values(ToyShape{10, 8, 2, 8, 3, true}, ToyShape{10, 8, 2, 4, 2, false}, ToyShape{10, 8, 3, 16, 3, true},
+                      ToyShape{10, 8, 2, 16, 3, false, false, false, 4},  // 4x4, middle not rotated
+                      ToyShape{10, 8, 2, 8, 3, true, true, true}));       // zero padding, merged
 
 }  // namespace
 }  // namespace obscura::test

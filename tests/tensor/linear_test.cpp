@@ -70,7 +70,8 @@ class LinearAgreement : public ::testing::TestWithParam<test::ToyShape> {
             for (const auto& operand : layer.operands) {
                 auto& map = maps[static_cast<std::size_t>(operand.source + 1)];
                 map.drop_to(layer.level);
-                sources.push_back({&map, columns_read_from(plan, layouts, operand.source + 1, i + 1)});
+                sources.push_back({&map, columns_read_from(plan, layouts, operand.source + 1, i + 1),
+                                   columns_rotated(plan, layouts, operand.source + 1)});
             }
             maps[i + 1] = engine.run(layer, sources, layouts[i + 1], columns_to_compute(plan, layouts, i), options,
                                      [](double) {});
@@ -82,6 +83,7 @@ class LinearAgreement : public ::testing::TestWithParam<test::ToyShape> {
             for (const auto& operand : maps[i + 1].ready) {
                 append(operand.extended0, context.degree(), residues);
                 append(operand.digits1, context.degree(), residues);
+                append(operand.extended1, context.degree(), residues);
             }
         }
         return all;
@@ -119,9 +121,10 @@ INSTANTIATE_TEST_SUITE_P(Shapes, LinearAgreement,
                                            test::ToyShape{10, 4, 2, 16, 2, true},       // an image a column of slots
                                            test::ToyShape{10, 8, 2, 8, 3, true, true},  // rows merged to half rows
                                            test::ToyShape{10, 8, 2, 4, 7, true, true},  // nine sources
-                                           test::ToyShape{10, 8, 2, 8, 3, true, true, true},    // zero padding
-                                           test::ToyShape{10, 8, 1, 1, 3, false, false, true},  // of single pixels
-                                           test::ToyShape{10, 8, 2, 4, 6, false}));             // half a row, one digit
+                                           test::ToyShape{10, 8, 2, 8, 3, true, true, true},         // zero padding
+                                           test::ToyShape{10, 8, 1, 1, 3, false, false, true},       // of single pixels
+                                           test::ToyShape{10, 8, 2, 16, 3, false, false, false, 4},  // 4x4, twisted
+                                           test::ToyShape{10, 8, 2, 4, 6, false}));  // half a row, one digit
 
 /// A layer in between that reads its centre only, without a rotation, so that no key is needed: Finish::none goes on
 /// without a rescale, its results are ready at once.
@@ -169,7 +172,8 @@ void UnfinishedLayer::check(const Matrix& weights) {
         map.ready.push_back(ckks::make_operand(context, std::move(ct)));
         given.push_back(std::move(copy));
     }
-    std::vector<LinearSource> sources{{&map, std::vector<bool>(static_cast<std::size_t>(layout.columns()), true)}};
+    const std::vector<bool> keep(static_cast<std::size_t>(layout.columns()), true), rotated(keep.size(), false);
+    std::vector<LinearSource> sources{{&map, keep, rotated}};
     std::vector<int> columns(static_cast<std::size_t>(layout.columns()));
     std::iota(columns.begin(), columns.end(), 0);
     const auto result = engine.run(pooling, sources, layout, columns, {}, [](double) {});

@@ -65,5 +65,17 @@ TEST(MemoryModel, KnowsWhichColumnsAreReadLater) {
     EXPECT_EQ(columns_read_from(toy(), layouts, 4, 4), std::vector<bool>(4, true));
 }
 
+/// Rows a tile: 3x3 taps rotate every row up and down. In cells of 4x4 they stay inside from the four in the middle.
+TEST(MemoryModel, KnowsWhichColumnsAreRotated) {
+    EXPECT_EQ(columns_rotated(toy(), plan::layouts(toy()), 1), std::vector<bool>(8, true));
+    const auto plan = test::toy_plan({11, 8, 2, 16, 3, false, false, false, 4}, 1);
+    const auto layouts = plan::layouts(plan);
+    std::vector<bool> expected(16, true);
+    for (const int y : {1, 2})
+        for (const int x : {1, 2}) expected[static_cast<std::size_t>(layouts[1].column(y * 8 + x))] = false;
+    EXPECT_EQ(columns_rotated(plan, layouts, 1), expected);
+    EXPECT_EQ(columns_rotated(plan, layouts, 4), std::vector<bool>(16, false));  // the head reads single pixels
+}
+
 }  // namespace
 }  // namespace obscura::tensor

@@ -98,7 +98,7 @@ struct Kernels {
     void (*inner_product)(const Modulus& m, const u32* const* digits, const u32* const* key0, const u32* const* key1,
                           int digit_count, const u32* add0, u32 constant, u32* out0, u32* out1, std::size_t count);
     /// The same with the square of a ciphertext (z0, z1), whose z1^2 the digits are: out0 = z0^2 + sum_j digits_j
-    /// key0_j / 2^32, out1 = 2 z0 z1 + sum_j digits_j key1_j / 2^32. z0, z1 in [0, q). out0 may be z0.
+    /// key0_j / 2^32, out1 = 2 z0 z1 + sum_j digits_j key1_j / 2^32. z0, z1 in [0, q). out0 may be z0, and out1 z1.
     void (*square_inner_product)(const Modulus& m, const u32* const* digits, const u32* const* key0,
                                  const u32* const* key1, int digit_count, const u32* z0, const u32* z1, u32* out0,
                                  u32* out1, std::size_t count);
