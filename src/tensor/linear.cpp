@@ -259,7 +259,8 @@ void LinearEngine::raise_channels(Block& block, Column& column, int first, int l
             rows.push_back(operand.extended0[static_cast<std::size_t>(t)]);
             assert((rows.back() != nullptr) == column.has_c0[k]);
             if (!operand.has_digits()) rows.push_back(operand.extended1[static_cast<std::size_t>(t)]);
-            for (std::size_t d = 0; operand.has_digits() && d < digits; ++d) {
+            const std::size_t raised = operand.has_digits() ? digits : 0;
+            for (std::size_t d = 0; d < raised; ++d) {
                 const bool own = t < block.level && static_cast<int>(d) == t / digit_limbs;
                 u32* row = out[c][d * targets.size() + k];
                 if (own) ckks::digit_evaluations(context_, operand.digits1, operand.digit_level, t, row);

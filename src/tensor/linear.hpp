@@ -37,7 +37,7 @@ struct LinearSource {
     FeatureMap* map = nullptr;
     std::vector<bool>
         keep;  ///< [columns] columns that later layers still read; the others are released as soon as possible
-    std::vector<bool> rotated;  ///< [columns] columns that this or a later layer rotates
+    std::vector<bool> rotated;  ///< [columns] columns that any layer rotates
 };
 
 struct LinearOptions {

@@ -215,6 +215,22 @@ std::uint64_t Simulation::run_layer(std::size_t i, const LayerReads& reads, cons
     return peak;
 }
 
+/// [columns] of a map: whether layers from `layer` on read one in a way that `counts`.
+template <class Counts>
+std::vector<bool> columns_with(const plan::Plan& plan, const std::vector<plan::Layout>& layouts, int map,
+                               std::size_t layer, Counts counts) {
+    const auto& source = layouts[static_cast<std::size_t>(map)];
+    std::vector<bool> result(static_cast<std::size_t>(source.columns()), false);
+    for (std::size_t i = layer; i < plan.layers.size(); ++i)
+        for (const auto& operand : plan.layers[i].operands) {
+            if (operand.source + 1 != map) continue;
+            for (int d = 0; d < layouts[i + 1].columns(); ++d)
+                for (const auto& taken : plan::reads(source, layouts[i + 1], operand, d))
+                    if (counts(taken.from)) result[static_cast<std::size_t>(taken.from.column)] = true;
+        }
+    return result;
+}
+
 /// From the fastest way to the one that takes least memory.
 std::vector<LinearOptions> ways_to_cut() {
     LinearOptions cut;
@@ -228,27 +244,11 @@ std::vector<LinearOptions> ways_to_cut() {
 
 std::vector<bool> columns_read_from(const plan::Plan& plan, const std::vector<plan::Layout>& layouts, int map,
                                     std::size_t layer) {
-    const auto& source = layouts[static_cast<std::size_t>(map)];
-    std::vector<bool> read(static_cast<std::size_t>(source.columns()), false);
-    for (std::size_t i = layer; i < plan.layers.size(); ++i)
-        for (const auto& operand : plan.layers[i].operands) {
-            if (operand.source + 1 != map) continue;
-            for (int d = 0; d < layouts[i + 1].columns(); ++d)
-                for (const auto& taken : plan::reads(source, layouts[i + 1], operand, d))
-                    read[static_cast<std::size_t>(taken.from.column)] = true;
-        }
-    return read;
+    return columns_with(plan, layouts, map, layer, [](const plan::SourcePosition&) { return true; });
 }
 
 std::vector<bool> columns_rotated(const plan::Plan& plan, const std::vector<plan::Layout>& layouts, int map) {
-    const auto& source = layouts[static_cast<std::size_t>(map)];
-    std::vector<bool> rotated(static_cast<std::size_t>(source.columns()), false);
-    for (std::size_t i = 0; i < plan.layers.size(); ++i)
-        for (const auto& operand : plan.layers[i].operands)
-            for (int d = 0; operand.source + 1 == map && d < layouts[i + 1].columns(); ++d)
-                for (const auto& taken : plan::reads(source, layouts[i + 1], operand, d))
-                    if (taken.from.tile_shift != 0) rotated[static_cast<std::size_t>(taken.from.column)] = true;
-    return rotated;
+    return columns_with(plan, layouts, map, 0, [](const plan::SourcePosition& from) { return from.tile_shift != 0; });
 }
 
 std::vector<int> columns_to_compute(const plan::Plan& plan, const std::vector<plan::Layout>& layouts,

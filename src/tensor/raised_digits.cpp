@@ -18,11 +18,10 @@ RaisedDigits::RaisedDigits(ring::LimbPool& pool, std::size_t degree, std::size_t
 }
 
 void RaisedDigits::add_runs(std::size_t part, std::vector<ring::Lookahead::Run>& runs) const {
-    constexpr std::size_t line_words = 16;
     const std::size_t blocks = std::size_t{1} << blocks_log_;  // of a limb
     for (std::size_t row = 0; row < rows_;) {
         const std::size_t together = std::min(rows_ - row, blocks - ((part * rows_ + row) & (blocks - 1)));
-        runs.push_back({at(part, row), (together * part_words() + line_words - 1) / line_words});
+        runs.push_back({at(part, row), (together * part_words() + ring::line_words - 1) / ring::line_words});
         row += together;
     }
 }

@@ -30,6 +30,14 @@ std::vector<float> correlated_samples(unsigned seed) {
     return samples;
 }
 
+/// Inputs that earlier rounding has changed, by something that they tell themselves: a part of another input.
+std::vector<float> with_part_of_the_next(const std::vector<float>& exact) {
+    std::vector<float> wrong = exact;
+    for (std::size_t s = 0; s < count; ++s)
+        for (std::size_t k = 0; k + 1 < columns; ++k) wrong[s * columns + k] += 0.1F * exact[s * columns + k + 1];
+    return wrong;
+}
+
 /// Variance over the samples of what the rounding changes in the product.
 double product_error(const std::vector<float>& samples, const std::vector<double>& exact,
                      const std::vector<double>& rounded) {
@@ -92,9 +100,7 @@ TEST(CompensatedRounding, ChangesProductsLessThanPlainRounding) {
 /// Weights that are to be zero are, whatever aiming has made of them, and the others make up for them.
 TEST(CompensatedRounding, KeepsZeros) {
     const std::vector<float> exact = correlated_samples(6);
-    std::vector<float> wrong = exact;
-    for (std::size_t s = 0; s < count; ++s)
-        for (std::size_t k = 0; k + 1 < columns; ++k) wrong[s * columns + k] += 0.1F * exact[s * columns + k + 1];
+    const std::vector<float> wrong = with_part_of_the_next(exact);
     ThreadPool pool(2);
     const CompensatedRounding rounding(wrong, exact, columns, pool);
     std::mt19937 random(7);
@@ -118,12 +124,9 @@ TEST(CompensatedRounding, KeepsZeros) {
     EXPECT_LT(product_error(wrong, aimed, kept), product_error(wrong, aimed, cut));
 }
 
-/// Inputs that earlier rounding has changed, by something that they tell themselves: a part of another input.
 TEST(CompensatedRounding, MakesUpForInputsThatAreWrong) {
     const std::vector<float> exact = correlated_samples(4);
-    std::vector<float> wrong = exact;
-    for (std::size_t s = 0; s < count; ++s)
-        for (std::size_t k = 0; k + 1 < columns; ++k) wrong[s * columns + k] += 0.1F * exact[s * columns + k + 1];
+    const std::vector<float> wrong = with_part_of_the_next(exact);
     ThreadPool pool(2);
     std::mt19937 random(5);
     std::uniform_real_distribution<double> uniform(-200, 200);

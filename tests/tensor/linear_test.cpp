@@ -127,16 +127,8 @@ INSTANTIATE_TEST_SUITE_P(Shapes, LinearAgreement,
                                            test::ToyShape{10, 8, 2, 4, 6, false}));  // half a row, one digit
 
 /// A layer in between that reads its centre only, without a rotation, so that no key is needed: Finish::none goes on
-/// without a rescale, its results are ready at once.
-class UnfinishedLayer : public ::testing::Test {
-  protected:
-    using Matrix = std::array<std::int16_t, 9>;  ///< [output][input]
-
-    /// Runs it with these weights and compares, exactly.
-    static void check(const Matrix& weights);
-};
-
-void UnfinishedLayer::check(const Matrix& weights) {
+/// without a rescale, its results are ready at once. Runs it with these weights, [output][input], and compares exactly.
+void check_unfinished_layer(const std::array<std::int16_t, 9>& weights) {
     auto plan = test::toy_plan({10, 4, 2, 4, 2, false}, 4);
     plan::Layer pooling = plan.layers[1];
     pooling.finish = plan::Finish::none;
@@ -198,12 +190,12 @@ void UnfinishedLayer::check(const Matrix& weights) {
         }
 }
 
-TEST_F(UnfinishedLayer, Multiplies) {
-    check({7, -3, 0, 1, 0, 2, 0, 0, 5});
+TEST(UnfinishedLayer, Multiplies) {
+    check_unfinished_layer({7, -3, 0, 1, 0, 2, 0, 0, 5});
 }
 /// Nothing is left for the product: its sums are zero, and all is added at the division.
-TEST_F(UnfinishedLayer, AddsAShortcutAtTheDivision) {
-    check({7, 0, 0, 0, -5, 0, 0, 0, 1});
+TEST(UnfinishedLayer, AddsAShortcutAtTheDivision) {
+    check_unfinished_layer({7, 0, 0, 0, -5, 0, 0, 0, 1});
 }
 
 }  // namespace

@@ -128,9 +128,11 @@ struct Kernels {
     /// The same without a bias, as representatives in (-q/2, q/2].
     void (*subtract_scale_centred)(const Modulus& m, Factor f, const u32* x, const u32* v, i32* out, std::size_t count);
 
+    /// The product alone.
     void matrix_product(const Modulus& m, const Panel* panels, int panel_count, const u32* weights, int outputs,
-                        u32* const* outs, bool past_caches, std::size_t count, Lookahead&& ahead = {}) const {
-        product(m, panels, panel_count, weights, outputs, outs, past_caches, count, ahead);
+                        u32* const* outs, bool past_caches, std::size_t count) const {
+        Lookahead nothing;
+        product(m, panels, panel_count, weights, outputs, outs, past_caches, count, nothing);
     }
     /// Coefficients (any values below 4q) to evaluations in [0, q), evaluation order. in == out is allowed.
     void ntt_forward(const NttTable& table, const u32* in, u32* out, const NextLimbs& next = {}) const {

@@ -7,8 +7,17 @@
 
 namespace obscura::ring {
 
-/// Memory that is read soon, while something else is computed for long: fetched into the second-level cache, a few lines
-/// at a time. All at once would fill the queues of the caches, and hold up what is computed.
+/// Words of a cache line.
+inline constexpr std::size_t line_words = 16;
+
+/// Begins to fetch a line into the second-level cache.
+inline void fetch_line(const u32* line) {
+    constexpr int second_level = 2;
+    __builtin_prefetch(line, 0, second_level);
+}
+
+/// Memory that is read soon, while something else is computed for long: fetched into the second-level cache, a few
+/// lines at a time. All at once would fill the queues of the caches, and hold up what is computed.
 class Lookahead {
   public:
     struct Run {
@@ -32,7 +41,7 @@ class Lookahead {
                 run_ = runs_.front();
                 runs_ = runs_.subspan(1);
             }
-            __builtin_prefetch(run_.at, 0, second_level);
+            fetch_line(run_.at);
             run_.at += line_words;
             --run_.lines;
         }
@@ -42,8 +51,6 @@ class Lookahead {
     bool is_done() const { return runs_.empty() && run_.lines == 0; }
 
   private:
-    static constexpr int line_words = 16;
-    static constexpr int second_level = 2;
     static constexpr std::size_t one = std::size_t{1} << 24;
     std::span<const Run> runs_;
     Run run_;

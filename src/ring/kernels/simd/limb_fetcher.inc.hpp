@@ -22,16 +22,14 @@ class LimbFetcher {
     }
 
   private:
-    static constexpr int line_words = 16;  // a column has as many rows as it has lines to fetch
-    static constexpr int second_level = 2;
-
+    /// A column has as many rows as it has lines to fetch.
     static const u32* part(const u32* limb, const Geometry& g, int column) {
-        return limb == nullptr ? nullptr : limb + column * g.rows * line_words;
+        return limb == nullptr ? nullptr : limb + static_cast<std::size_t>(column * g.rows) * line_words;
     }
     template <int Lines>
     [[gnu::always_inline]] static void fetch_lines(const u32*& at) {
         if (at == nullptr) return;
-        unroll<0, Lines>([&](auto i) { __builtin_prefetch(at + i.value * line_words, 0, second_level); });
+        unroll<0, Lines>([&](auto i) { fetch_line(at + i.value * line_words); });
         at += Lines * line_words;
     }
 
