@@ -11,6 +11,7 @@
 #include "io/residues.hpp"
 #include "plan/layout.hpp"
 #include "plan/members.hpp"
+#include "tensor/column_uses.hpp"
 #include "tensor/geometry.hpp"
 #include "tensor/memory_model.hpp"
 

@@ -4,6 +4,7 @@
 #include <chrono>
 
 #include "base/error.hpp"
+#include "tensor/column_uses.hpp"
 #include "tensor/cost_model.hpp"
 
 namespace obscura::runtime {

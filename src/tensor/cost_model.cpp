@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <cmath>
 
+#include "tensor/column_uses.hpp"
+
 namespace obscura::tensor {
 
 namespace {

@@ -7,7 +7,7 @@
 #include "ckks/toy.hpp"
 #include "io/scratch.hpp"
 #include "runtime/toy_network.hpp"
-#include "tensor/memory_model.hpp"
+#include "tensor/column_uses.hpp"
 
 namespace obscura::tensor {
 namespace {
