@@ -32,7 +32,7 @@ struct Operand {
     /// [level] y_i = c1 (Q_j/q_i)^-1 mod q_i of the digit j that holds limb i, in (-q/2, q/2] (32-bit two's
     /// complement).
     Poly digits1;
-    int digit_level = 0;  ///< level the digits were weighted for: rotations need level == digit_level
+    int digit_level = 0;  ///< level the digits are weighted for: rotations happen there (weight_digits)
 
     bool has_digits() const { return extended1.limbs.empty(); }
 };

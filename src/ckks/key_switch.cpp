@@ -1,5 +1,6 @@
 #include "ckks/key_switch.hpp"
 
+#include <algorithm>
 #include <array>
 #include <cassert>
 
@@ -36,6 +37,20 @@ Operand make_operand(const Context& context, Ciphertext&& ciphertext) {
     }
     result.extended0.limbs.resize(static_cast<std::size_t>(context.limbs()));
     return result;
+}
+
+void weight_digits(const Context& context, Operand& operand, int level) {
+    for (int t = 0; t < std::min(level, operand.digit_level); ++t) {
+        const int d = t / context.parameters().digit_limbs();
+        if (context.digit_end(d, level) == context.digit_end(d, operand.digit_level)) continue;
+        const auto& m = context.modulus(t);
+        const auto weight = context.mod_up(d, level).weight[static_cast<std::size_t>(t - context.digit_begin(d))];
+        const u32 factor = ring::mul_mod(digit_unweight(context, operand.digit_level, t).value, weight.value, m.q);
+        u32* y = operand.digits1[static_cast<std::size_t>(t)];
+        context.kernels().scale_signed(m, ring::make_factor(factor, m.q), as_signed(y), y, context.degree());
+        for (std::size_t i = 0; i < context.degree(); ++i) as_signed(y)[i] = ring::centred(y[i], m.q);
+    }
+    operand.digit_level = level;
 }
 
 std::vector<Ciphertext> rotate_hoisted(const Context& context, const EvaluationKeys& keys, const Operand& operand,

@@ -33,6 +33,10 @@ Operand square_relinearise(const Context& context, const SwitchingKey& key, Ciph
 /// Prepares a ciphertext as an operand: extended0 = P c0 without special limbs.
 Operand make_operand(const Context& context, Ciphertext&& ciphertext);
 
+/// Weights an operand's digits for rotations at another level, at which all limbs are there. Only those of a digit that
+/// ends elsewhere then change.
+void weight_digits(const Context& context, Operand& operand, int level);
+
 /// Rotates an operand by several steps with one ModUp (hoisting); results are divided by P again.
 std::vector<Ciphertext> rotate_hoisted(const Context& context, const EvaluationKeys& keys, const Operand& operand,
                                        std::span<const int> steps, LimbPool& pool, SwitchScratch& scratch);

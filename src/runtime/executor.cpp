@@ -33,7 +33,7 @@ std::vector<ckks::Ciphertext> execute(const plan::Plan& plan, const SegmentConte
         std::vector<tensor::LinearSource> sources;
         for (const auto& operand : layer.operands) {
             auto& map = maps[static_cast<std::size_t>(operand.source + 1)];
-            map.drop_to(layer.level);
+            map.drop_to(tensor::level_read_from(plan, operand.source + 1, i));
             sources.push_back({&map, tensor::columns_read_from(plan, layouts, operand.source + 1, i + 1),
                                tensor::columns_rotated(plan, layouts, operand.source + 1)});
         }

@@ -1,5 +1,7 @@
 #include "tensor/column_uses.hpp"
 
+#include <algorithm>
+
 namespace obscura::tensor {
 
 namespace {
@@ -25,6 +27,14 @@ std::vector<bool> columns_with(const plan::Plan& plan, const std::vector<plan::L
 std::vector<bool> columns_read_from(const plan::Plan& plan, const std::vector<plan::Layout>& layouts, int map,
                                     std::size_t layer) {
     return columns_with(plan, layouts, map, layer, [](const plan::SourcePosition&) { return true; });
+}
+
+int level_read_from(const plan::Plan& plan, int map, std::size_t layer) {
+    int level = 0;
+    for (std::size_t i = layer; i < plan.layers.size(); ++i)
+        for (const auto& operand : plan.layers[i].operands)
+            if (operand.source + 1 == map) level = std::max(level, plan.layers[i].level);
+    return level;
 }
 
 std::vector<bool> columns_rotated(const plan::Plan& plan, const std::vector<plan::Layout>& layouts, int map) {

@@ -16,6 +16,9 @@ std::vector<int> columns_to_compute(const plan::Plan& plan, const std::vector<pl
 std::vector<bool> columns_read_from(const plan::Plan& plan, const std::vector<plan::Layout>& layouts, int map,
                                     std::size_t layer);
 
+/// The highest level at which layers from `layer` on read map `map`; 0 if none does.
+int level_read_from(const plan::Plan& plan, int map, std::size_t layer);
+
 /// [columns] whether any layer rotates a column of map `map`. Relinearisation leaves c1 of the others extended.
 std::vector<bool> columns_rotated(const plan::Plan& plan, const std::vector<plan::Layout>& layouts, int map);
 

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cassert>
+#include <set>
 #include <utility>
 
 #include "base/groups.hpp"
@@ -198,6 +199,19 @@ void LinearEngine::prepare_columns(std::vector<LinearSource>& sources, const Blo
         task.map->ready[task.index] =
             ckks::square_relinearise(context_, keys_.relinearisation, std::move(task.map->pending[task.index]),
                                      task.rotated, pool_, *scratch_[static_cast<std::size_t>(worker)]);
+    });
+
+    // an earlier layer may have rotated them at another level
+    std::set<ckks::Operand*> other_level;
+    for (const auto& c : block.columns)
+        for (int channel = 0; c.rotated && channel < block.channels(c); ++channel) {
+            auto& map = *sources[static_cast<std::size_t>(c.operand)].map;
+            auto& operand = map.ready[map.at(c.column, channel)];
+            if (operand.digit_level != block.level) other_level.insert(&operand);
+        }
+    const std::vector<ckks::Operand*> reweighted(other_level.begin(), other_level.end());
+    threads_.parallel_for(static_cast<std::int64_t>(reweighted.size()), [&](std::int64_t i, int) {
+        ckks::weight_digits(context_, *reweighted[static_cast<std::size_t>(i)], block.level);
     });
 }
 

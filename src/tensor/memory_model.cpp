@@ -120,9 +120,10 @@ std::uint64_t Simulation::run_layer(std::size_t i, const LayerReads& reads, cons
                result_level = static_cast<std::uint64_t>(layer.output_level());
     for (const auto& operand : layer.operands) {
         auto& map = maps[static_cast<std::size_t>(operand.source + 1)];
+        const auto kept = static_cast<std::uint64_t>(level_read_from(plan, operand.source + 1, i));
         for (std::size_t c = 0; c < map.column_limbs.size(); ++c)
             if (map.is_ready[c] && map.column_limbs[c] > 0) {
-                const auto most = static_cast<std::uint64_t>(map.channels) * (2 * level + map.extended[c] * special);
+                const auto most = static_cast<std::uint64_t>(map.channels) * (2 * kept + map.extended[c] * special);
                 map.column_limbs[c] = std::min(map.column_limbs[c], most);
             }
     }

@@ -54,6 +54,29 @@ TEST_P(KeySwitch, HoistedRotationsRotateTheSlots) {
     }
 }
 
+/// Layers at two levels rotate the same map where a shortcut is a convolution. The second one's digits used to keep the
+/// weights of the first's level, and what came out was noise.
+TEST_P(KeySwitch, OneOperandIsRotatedAtSeveralLevels) {
+    Toy toy(toy_literal(GetParam().log_degree, GetParam().levels, GetParam().special));
+    const int levels = GetParam().levels, n = static_cast<int>(toy.context.degree()), steps[] = {n / 8};
+    const auto keys = keys_for(toy, {2, {{steps[0], levels}}});
+    const double scale = 0x1p40;
+    auto ct = toy.encrypt(toy.random_slots(5), scale, levels);
+    const auto expected = rotated(toy.decrypt(ct, scale), steps[0]);
+    auto operand = make_operand(toy.context, std::move(ct));
+    std::vector<int> down_and_up;
+    for (int level = levels; level >= 2; --level) down_and_up.push_back(level);
+    down_and_up.push_back(levels);
+    for (const int level : down_and_up) {
+        weight_digits(toy.context, operand, level);
+        operand.level = level;
+        const auto results = rotate_hoisted(toy.context, keys, operand, steps, toy.pool, toy.scratch);
+        EXPECT_LT(largest_difference(toy.decrypt(results[0], scale), expected) * scale,
+                  sigmas * (key_switch_rms(toy.context, level) + rounding_rms(n)))
+            << "level " << level;
+    }
+}
+
 TEST_P(KeySwitch, RescaleDividesByTheLastPrime) {
     Toy toy(toy_literal(GetParam().log_degree, GetParam().levels, GetParam().special));
     const double scale = 0x1p50, n = toy.context.degree();

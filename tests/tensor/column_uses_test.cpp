@@ -25,6 +25,12 @@ TEST(ColumnUses, KnowsWhichColumnsAreReadLater) {
     EXPECT_EQ(columns_read_from(toy(), layouts, 4, 4), std::vector<bool>(4, true));
 }
 
+TEST(ColumnUses, KnowsTheHighestLevelThatIsStillRead) {
+    EXPECT_EQ(level_read_from(toy(), 2, 2), toy().layers[2].level) << "by layer 2 and, one level down, by layer 3";
+    EXPECT_EQ(level_read_from(toy(), 2, 3), toy().layers[3].level);
+    EXPECT_EQ(level_read_from(toy(), 2, 4), 0);
+}
+
 /// Rows a tile: 3x3 taps rotate every row up and down. In cells of 4x4 they stay inside from the four in the middle.
 TEST(ColumnUses, KnowsWhichColumnsAreRotated) {
     EXPECT_EQ(columns_rotated(toy(), plan::layouts(toy()), 1), std::vector<bool>(8, true));
