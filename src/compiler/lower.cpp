@@ -28,6 +28,21 @@ void add_layer(plan::RealNetwork& network, const std::vector<int>& layer_of, con
     network.layers.push_back(std::move(layer));
 }
 
+/// The term for a sum over all pixels of its output: each tap of a cyclic convolution sees every pixel once, whatever
+/// its offset, so that their weights add up to those of one.
+Term summed(Term term, std::size_t outputs) {
+    if (term.stride != 1 || term.padding == plan::Padding::zeros || term.taps.size() == 1) return term;
+    const auto channels = static_cast<std::size_t>(term.channels);
+    std::vector<double> weights(outputs * channels);
+    for (std::size_t o = 0; o < outputs; ++o)
+        for (std::size_t t = 0; t < term.taps.size(); ++t)
+            for (std::size_t c = 0; c < channels; ++c)
+                weights[o * channels + c] += term.weights[(o * term.taps.size() + t) * channels + c];
+    term.taps = {plan::Tap{0, 0}};
+    term.weights = std::move(weights);
+    return term;
+}
+
 /// classifier(means over pixels of features) as one layer that is summed over the pixels; features[i] belongs to the
 /// classifier's term i.
 Node compose_head(const Node& classifier, const std::vector<Node>& features) {
@@ -52,7 +67,7 @@ Node compose_head(const Node& classifier, const std::vector<Node>& features) {
                     for (std::size_t k = 0; k < row; ++k)
                         composed[o * row + k] += weights[o * channels + m] * term.weights[m * row + k] / pixels;
             term.weights = std::move(composed);
-            head.terms.push_back(std::move(term));
+            head.terms.push_back(summed(std::move(term), classes));
         }
     }
     return head;

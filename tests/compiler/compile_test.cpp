@@ -32,8 +32,8 @@ plan::Plan toy_plan(const char* model, int channels, const CompileOptions& optio
 }
 
 TEST(Compile, IntegersFollowTheNetwork) {
-    for (const auto& [name, channels] :
-         {std::pair{"tiny-resnet", 2}, std::pair{"tiny-pool", 1}, std::pair{"tiny-ensemble", 2}}) {
+    for (const auto& [name, channels] : {std::pair{"tiny-resnet", 2}, std::pair{"tiny-pool", 1},
+                                         std::pair{"tiny-ensemble", 2}, std::pair{"tiny-linear", 2}}) {
         const auto want = expected(name);
         const plan::Plan plan = toy_plan(name, channels, toy_options());
         const io::Images images = testing::images(want, 8, 8, channels);

@@ -52,7 +52,7 @@ TEST_P(Models, LoweredNetworkGivesTheScores) {
 
 INSTANTIATE_TEST_SUITE_P(TestData, Models,
                          ::testing::Values("tiny-resnet", "tiny-pool", "tiny-zeros", "tiny-same", "tiny-ensemble",
-                                           "tiny-twisted", "tiny-circular", "tiny-dense"));
+                                           "tiny-twisted", "tiny-circular", "tiny-dense", "tiny-linear"));
 
 TEST(Import, ResNetBecomesOneLayerAnActivation) {
     const plan::RealNetwork network = import_network(model_path("tiny-resnet"));
@@ -67,6 +67,32 @@ TEST(Import, ResNetBecomesOneLayerAnActivation) {
     EXPECT_EQ(residual.operands[1].taps, std::vector{plan::Tap{}});
     EXPECT_EQ(residual.operands[1].stride, 2);
     EXPECT_EQ(network.layers[5].finish, plan::Finish::head);
+}
+
+TEST(Import, LayersAroundAMissingActivationBecomeOne) {
+    const plan::RealNetwork network = import_network(model_path("tiny-linear"));
+    ASSERT_EQ(network.layers.size(), 3U) << "two squares and the head";
+    EXPECT_EQ(network.layers[0].operands[0].taps.size(), 25U);
+    const auto& strided = network.layers[1];
+    ASSERT_EQ(strided.operands.size(), 2U);
+    EXPECT_EQ(strided.operands[1].source, -1) << "the shortcut is the stem, again";
+    for (const auto& operand : strided.operands) {
+        EXPECT_EQ(operand.taps.size(), 25U);
+        EXPECT_EQ(operand.stride, 2);
+    }
+}
+
+/// A sum over all pixels of a cyclic convolution needs no neighbours; strides and zeros at the border would.
+TEST(Import, AConvolutionBeforeTheMeanIsOneTap) {
+    const plan::RealLayer head = import_network(model_path("tiny-linear")).layers.back();
+    ASSERT_EQ(head.operands.size(), 3U);
+    for (const auto& operand : head.operands) {
+        if (operand.stride == 1) {
+            EXPECT_EQ(operand.taps, std::vector{plan::Tap{}});
+        }
+    }
+    const plan::RealLayer zeros = import_network(model_path("tiny-same")).layers.back();
+    EXPECT_EQ(zeros.operands[0].taps.size(), 9U);
 }
 
 TEST(Import, PoolingStaysALayerOfIntegers) {

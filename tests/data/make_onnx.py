@@ -114,6 +114,17 @@ def tiny_twisted() -> dict:
     return m.save("tiny-twisted", m.classifier(x, 6, 3), 3)
 
 
+def tiny_linear() -> dict:
+    """No activation after the stem, nor after both blocks: layers around become one of taps two pixels apart, the last convolution a part of the mean."""
+    m = Model(10, channels=2, size=8)
+    x = m.batch_norm(m.conv(m.raster_pad(m.normalised("image"), wrap=2), 2, 4, 3), 4)
+    branch = m.activation(m.conv(m.raster_pad(x, wrap=2), 4, 4, 3), 4)
+    x = m.batch_norm(m.node("Add", m.conv(m.raster_pad(branch, wrap=2), 4, 4, 3), x), 4)
+    branch = m.activation(m.conv(m.raster_pad(x, wrap=2), 4, 6, 3, 2), 6)
+    x = m.batch_norm(m.node("Add", m.conv(m.raster_pad(branch), 6, 6, 3), m.conv(x, 4, 6, 1, 2)), 6)
+    return m.save("tiny-linear", m.classifier(x, 6, 3), 3)
+
+
 def tiny_dense() -> dict:
     """No strides: taps move apart instead, two and three pixels, and the mean is over all pixels."""
     m = Model(8, channels=2, size=8)
@@ -219,6 +230,7 @@ if __name__ == "__main__":
         "tiny-circular": tiny_circular(),
         "tiny-dense": tiny_dense(),
         "tiny-large": tiny_large(),
+        "tiny-linear": tiny_linear(),
     }
     (HERE / "expected.json").write_text(json.dumps(expected) + "\n")
     broken()

@@ -5,18 +5,21 @@
 #include "plan/exact_reference.hpp"
 #include "runtime/request_fixture.hpp"
 
-/// Three networks of different widths on one encrypted input, from their ONNX file to the decrypted mean.
+/// From an ONNX file to decrypted scores: three networks of different widths on one encrypted input, and one in which
+/// activations are left out, so that taps reach two pixels and a shortcut is a convolution of the image, which layers
+/// at two levels rotate; two of these, of which the second begins again where the first began.
 namespace obscura::test {
 namespace {
 
-struct Shape {
-    int run_length = 8;
+struct Case {
+    std::vector<std::string> models;
+    int run_length;
     bool merge = true;
 };
 
-class Ensemble : public ::testing::TestWithParam<Shape> {};
+class Model : public ::testing::TestWithParam<Case> {};
 
-plan::Plan ensemble(const Shape& shape) {
+plan::Plan compiled(const Case& shape) {
     using namespace compiler::testing;
     compiler::CompileOptions options;
     options.log_degree = 11;
@@ -24,11 +27,13 @@ plan::Plan ensemble(const Shape& shape) {
     options.threads = 1;
     options.run_length = shape.run_length;
     options.merge_tiles = shape.merge;
-    return compiler::compile(model_path("tiny-ensemble"), images(expected("tiny-ensemble"), 8, 8, 2), options);
+    std::vector<std::string> paths;
+    for (const auto& model : shape.models) paths.push_back(model_path(model));
+    return compiler::compile(paths, images(expected(shape.models.front()), 8, 8, 2), options);
 }
 
-TEST_P(Ensemble, EncryptedMeanIsThatOfTheIntegers) {
-    const Deployment toy(ensemble(GetParam()), 12);
+TEST_P(Model, EncryptedScoresAreThoseOfTheIntegers) {
+    const Deployment toy(compiled(GetParam()), 12);
     const auto report = toy.infer(2);
     const runtime::Scores found = toy.decrypt();
     ASSERT_EQ(found.images, 12);
@@ -47,11 +52,19 @@ TEST_P(Ensemble, EncryptedMeanIsThatOfTheIntegers) {
     EXPECT_GE(static_cast<double>(report.peak_limb_bytes), 0.99 * static_cast<double>(report.predicted_limb_bytes));
 }
 
-INSTANTIATE_TEST_SUITE_P(Shapes, Ensemble,
-                         ::testing::Values(Shape{8, true}, Shape{8, false}, Shape{64, true}, Shape{2, true}),
-                         [](const auto& i) {
-                             return "Run" + std::to_string(i.param.run_length) + (i.param.merge ? "Merged" : "");
-                         });
+std::string name(const ::testing::TestParamInfo<Case>& i) {
+    return std::string(i.param.models.size() > 1 ? "TwiceRun" : "Run") + std::to_string(i.param.run_length) +
+           (i.param.merge ? "Merged" : "");
+}
+
+INSTANTIATE_TEST_SUITE_P(Ensemble, Model,
+                         ::testing::Values(Case{{"tiny-ensemble"}, 8}, Case{{"tiny-ensemble"}, 8, false},
+                                           Case{{"tiny-ensemble"}, 64}, Case{{"tiny-ensemble"}, 2}),
+                         name);
+INSTANTIATE_TEST_SUITE_P(WithoutActivations, Model,
+                         ::testing::Values(Case{{"tiny-linear"}, 4}, Case{{"tiny-linear"}, 16},
+                                           Case{{"tiny-linear"}, 64}, Case{{"tiny-linear", "tiny-linear"}, 4}),
+                         name);
 
 }  // namespace
 }  // namespace obscura::test
