@@ -158,6 +158,34 @@ class NormReLU(nn.Module):
         return graph.relu(graph.batch_norm(x, name, norm.weight, norm.bias, norm.running_mean, norm.running_var, norm.eps))
 
 
+class Line(nn.Module):
+    """Batch normalisation alone: where a network leaves an activation out, so that the layers around it become one."""
+
+    def __init__(self, channels: int):
+        super().__init__()
+        self.norm = nn.BatchNorm2d(channels)
+
+    def forward(self, z):
+        return self.norm(z)
+
+    def line(self):
+        """(a, shift, c), each [C]: y = a (z + shift) + c by the running statistics, the shift being none."""
+        scale = self.norm.weight / (self.norm.running_var + self.norm.eps).sqrt()
+        return scale, torch.zeros_like(scale), self.norm.bias - scale * self.norm.running_mean
+
+    def take(self, curve: Hermite) -> None:
+        """What a trained activation is without its square."""
+        h0, h1, _ = HERMITE_RELU
+        self.norm.load_state_dict(curve.linear_norm.state_dict(), strict=False)
+        with torch.no_grad():
+            self.norm.weight.copy_(curve.gain * h1)
+            self.norm.bias.copy_(curve.gain * h0 + curve.offset)
+
+    def export(self, graph, x: str, name: str) -> str:
+        norm = self.norm
+        return graph.batch_norm(x, name, norm.weight, norm.bias, norm.running_mean, norm.running_var, norm.eps)
+
+
 def make_activation(kind: str, channels: int) -> nn.Module:
     """kind is one of ACTIVATIONS."""
     return {"hermite": Hermite, "quadratic": FixedQuadratic, "relu": NormReLU}[kind](channels)

@@ -9,7 +9,7 @@ import torch
 
 from .averaging import average_networks
 from .checkpoint import load_network, read_checkpoint, save_checkpoint
-from .convert import convert_network, dilated_blocks, make_dense, with_padding
+from .convert import convert_network, dilated_blocks, make_dense, with_padding, without_activations
 from .data import ImageSet, read_images, split_validation, write_mosaic
 from .ensembles import accuracy_of_mean, member_logits, spreads, weighted
 from .errors import UserError
@@ -74,8 +74,13 @@ def _start_network(arguments, images: ImageSet, training: ImageSet, seed: int):
     if arguments.start:
         spec, network, _ = load_network(arguments.start)
         _check_classes(spec, images)
-        return with_padding(spec, network, arguments.padding, arguments.twist) if arguments.padding else (spec, network)
-    spec = NetworkSpec(arguments.network, images.class_count(), arguments.activation, arguments.padding or "twisted", arguments.width, arguments.twist)
+        if arguments.padding:
+            spec, network = with_padding(spec, network, arguments.padding, arguments.twist)
+        if arguments.linear:
+            spec, network = without_activations(spec, network, arguments.linear)
+            fit_statistics(network, training.planes())
+        return spec, network
+    spec = NetworkSpec(arguments.network, images.class_count(), arguments.activation, arguments.padding or "twisted", arguments.width, arguments.twist, linear=tuple(arguments.linear))
     if arguments.grow:
         return spec, _grown_network(spec, Path(arguments.grow), training)
     network = build(spec)

@@ -8,7 +8,7 @@ from dataclasses import replace
 
 import torch
 
-from .activations import FixedQuadratic, Hermite, NormReLU
+from .activations import FixedQuadratic, Hermite, Line, NormReLU
 from .errors import UserError
 from .networks import NetworkSpec, build
 
@@ -34,6 +34,22 @@ def with_padding(spec: NetworkSpec, network, padding: str, twist: int):
     new_spec = replace(spec, padding=padding, twist=twist)
     new_network = build(new_spec)
     new_network.load_state_dict(network.state_dict())
+    return new_spec, new_network.train(network.training)
+
+
+@torch.no_grad()
+def without_activations(spec: NetworkSpec, network, places: tuple[str, ...]):
+    """(new spec, new network): without the activations at `places` (NetworkSpec.linear), each replaced by its linear part, to be trained on."""
+    if spec.activation != "hermite":
+        raise UserError(f"only hermite activations can be left out of a trained network; this one has '{spec.activation}'")
+    new_spec = replace(spec, linear=tuple(dict.fromkeys((*spec.linear, *places))))
+    new_network = build(new_spec)
+    kept, state = network.state_dict(), new_network.state_dict()
+    new_network.load_state_dict({name: kept.get(name, value) for name, value in state.items()})
+    for name, module in new_network.named_modules():
+        old = network.get_submodule(name) if isinstance(module, Line) else None
+        if isinstance(old, Hermite):
+            module.take(old)
     return new_spec, new_network.train(network.training)
 
 

@@ -9,7 +9,7 @@ Needs quadratic activations and cyclic padding (a constant passes through a conv
 import torch
 import torch.nn.functional as F
 
-from .activations import Quadratic
+from .activations import Line, Quadratic
 from .networks.resnet import ResNet
 from .padding import cyclic_pad, turn
 from .range_control import RangeControl
@@ -48,7 +48,7 @@ class BoundedSquare(torch.autograd.Function):
 
 
 class _Wave:
-    """An activation's output a * u + k per channel, with u = v^2 not yet scaled; mean is u's on typical images."""
+    """An activation's output a * u + k per channel, with u = v^2 not yet scaled, or v where it is left out; mean is u's on typical images."""
 
     def __init__(self, u, a, k, mean):
         self.u, self.a, self.k, self.mean = u, a, k, mean
@@ -68,7 +68,7 @@ class FoldedResNet:
 
     @staticmethod
     def supports(network) -> bool:
-        return isinstance(network, ResNet) and isinstance(network.stem_act, Quadratic) and network.stem.wrap > 0
+        return isinstance(network, ResNet) and network.stem.wrap > 0 and all(isinstance(activation, (Quadratic, Line)) for activation in network.activations)
 
     def __call__(self, pixels: torch.Tensor, turns: torch.Tensor | None = None) -> torch.Tensor:
         """pixels [N, colours, H, W] (0..255) to logits [N, classes]; turns: the network's."""
@@ -93,7 +93,7 @@ class FoldedResNet:
         return wave, conv, weight, constant + weight.sum((2, 3)) @ wave.k
 
     def _activate(self, activation, wave, conv, weight, constant, block=None, skip=None) -> _Wave:
-        a, shift, k = activation.completed_square()
+        a, shift, k = activation.line() if isinstance(activation, Line) else activation.completed_square()
         bias, rows = constant + shift, [weight * wave.a.view(1, -1, 1, 1)]
         if block is not None and block.shortcut is not None:
             _, shortcut, shortcut_weight, shortcut_constant = self._weights(skip, block.shortcut, block.shortcut_norm)
@@ -109,6 +109,8 @@ class FoldedResNet:
         v = F.conv2d(x, rows[0], bias, stride=conv.stride, dilation=conv.dilation)
         if block is not None:
             v = v + F.conv2d(skip.u, rows[1], stride=shortcut.stride) if block.shortcut is not None else torch.addcmul(v, skip.u, rows[1].view(1, -1, 1, 1))
+        if isinstance(activation, Line):
+            return _Wave(v, a, k, activation.norm.running_mean)
         control, rms = self.control, self.control.rms(activation.index)
         if control.noise:
             v = v + torch.randn_like(v) * (rms * control.noise).view(1, -1, 1, 1)

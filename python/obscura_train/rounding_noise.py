@@ -19,8 +19,8 @@ class RoundingNoise:
     """Errors of up to half a unit, evenly spread, in the convolutions of a ResNet with quadratic activations."""
 
     def __init__(self, network: ResNet, control: RangeControl, bits: int):
-        if not isinstance(network, ResNet) or not isinstance(network.stem_act, Quadratic):
-            raise UserError("--weight-noise needs a residual network with quadratic activations")
+        if not isinstance(network, ResNet) or not all(isinstance(activation, Quadratic) for activation in network.activations):
+            raise UserError("--weight-noise needs a residual network with quadratic activations, none of them left out")
         self.network, self.control, self.bits = network, control, bits
 
     @contextmanager

@@ -16,6 +16,7 @@ from tempfile import TemporaryDirectory
 import numpy as np
 import torch
 
+from .activations import Line
 from .data import ImageSet
 from .errors import UserError
 from .folded import FoldedResNet
@@ -87,6 +88,8 @@ def run_study(network, control: RangeControl, images: ImageSet, typical: ImageSe
     """images to judge on; typical ones for the compiler; model (ONNX) and program (`obscura`) or None."""
     if not FoldedResNet.supports(network):
         raise UserError("the study needs a residual network with quadratic activations and cyclic padding")
+    if any(isinstance(activation, Line) for activation in network.activations):
+        raise UserError("the study rounds layer by layer, and the layers around an activation that is left out become one: study the network before")
     network.eval()
     note("exact")
     study = Study(len(images), accuracy(network, control, images), {}, {}, {}, {})

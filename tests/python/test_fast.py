@@ -21,11 +21,11 @@ pytestmark = pytest.mark.skipif(not (shutil.which("g++") and shutil.which("ninja
 SIDE = 16
 
 
-def small_network(monkeypatch, channels, padding, activation="hermite"):
+def small_network(monkeypatch, channels, padding, activation="hermite", linear=()):
     """Two stages, with running statistics of a few batches."""
     monkeypatch.setitem(SHAPES, "resnet20", ResNetShape((2, 1), channels))
     torch.manual_seed(3)
-    network = build(NetworkSpec(classes=5, padding=padding, activation=activation))
+    network = build(NetworkSpec(classes=5, padding=padding, activation=activation, linear=linear))
     for _ in range(10):
         network(torch.randint(0, 256, (16, 3, SIDE, SIDE)).float())
     return network
@@ -39,6 +39,11 @@ def network(request, monkeypatch):
 @pytest.mark.parametrize("training", [True, False], ids=["batch statistics", "running statistics"])
 def test_values_gradients_and_statistics_agree(network, training):
     compare(network, training)
+
+
+@pytest.mark.parametrize("training", [True, False], ids=["batch statistics", "running statistics"])
+def test_left_out_activations_agree(monkeypatch, training):
+    compare(small_network(monkeypatch, (16, 32), "twisted", linear=("stem", "0", "2")), training)
 
 
 @pytest.mark.parametrize("training", [True, False], ids=["batch statistics", "running statistics"])

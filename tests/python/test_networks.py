@@ -140,9 +140,9 @@ def test_bounded_square_clamps_and_sends_the_peak_gradient_to_the_largest_value(
     assert v.grad.flatten().tolist() == [2, -10, 4, 6]  # the peak within the limit passes nothing
 
 
-@pytest.mark.parametrize("activation, dense", [("hermite", False), ("quadratic", False), ("hermite", True)])
-def test_folded_form_agrees_in_value_and_gradient(activation, dense):
-    network = trained_like(NetworkSpec(classes=5, activation=activation, dense=dense))
+@pytest.mark.parametrize("activation, dense, linear", [("hermite", False, ()), ("quadratic", False, ()), ("hermite", True, ()), ("hermite", False, ("stem", "0", "1")), ("hermite", False, ("0",))])
+def test_folded_form_agrees_in_value_and_gradient(activation, dense, linear):
+    network = trained_like(NetworkSpec(classes=5, activation=activation, dense=dense, linear=linear))
     control = RangeControl(network, limit=1.5, clamp=2.5)
     control.clamping = True
     pixels = torch.randint(0, 256, (6, 3, SIDE, SIDE)).float()
@@ -160,7 +160,8 @@ def test_folded_form_agrees_in_value_and_gradient(activation, dense):
 
 @pytest.mark.parametrize("spec", [NetworkSpec(classes=5), NetworkSpec(classes=5, activation="quadratic", padding="zeros"),
                                   NetworkSpec(classes=5, activation="relu"), NetworkSpec("vgg11", classes=5), NetworkSpec(classes=5, padding="twisted"), NetworkSpec(classes=5, dense=True),
-                                  NetworkSpec(classes=5, padding="twisted", dense=True), NetworkSpec(classes=5, padding="zeros", dense=True)], ids=str)
+                                  NetworkSpec(classes=5, padding="twisted", dense=True), NetworkSpec(classes=5, padding="zeros", dense=True),
+                                  NetworkSpec(classes=5, padding="twisted", linear=("stem", "1"))], ids=str)
 def test_onnx_agrees(spec, tmp_path):
     network = trained_like(spec)
     model = export_onnx(tmp_path / "net.onnx", spec, [network], SIDE, ("a", "b"))

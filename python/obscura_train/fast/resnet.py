@@ -4,7 +4,7 @@ import math
 
 import torch
 
-from ..activations import Hermite, NormReLU
+from ..activations import Hermite, Line, NormReLU
 from ..errors import UserError
 from ..networks.resnet import ResNet
 from ..padding import turn
@@ -29,7 +29,9 @@ class FastResNet:
 
     @staticmethod
     def supports(network) -> bool:
-        if not (isinstance(network, ResNet) and not network.dense and isinstance(network.stem_act, (Hermite, NormReLU)) and network.stem.wrap > 0):
+        if not (isinstance(network, ResNet) and not network.dense and network.stem.wrap > 0):
+            return False
+        if not all(isinstance(activation, (Hermite, Line, NormReLU)) for activation in network.activations):
             return False
         whole_vectors = all(block.conv2.weight.shape[0] % 8 == 0 for block in network.blocks)
         return whole_vectors and network.head.weight.device.type == "cpu"
@@ -49,11 +51,11 @@ class FastResNet:
             x = self._activate(block.act2, bounds, *combine(self._convolve_normalised(block.conv2, inner, block.norm2), skip, bounds))
         return network.head(x.values().mean((2, 3)))
 
-    def _bounds(self, activation: Hermite | NormReLU) -> torch.Tensor:
+    def _bounds(self, activation: Hermite | Line | NormReLU) -> torch.Tensor:
         """Where the values that it activates are cut as they are made."""
-        return no_bounds(len(activation.norm.weight)) if isinstance(activation, NormReLU) else self.bounds[activation.index]
+        return self.bounds[activation.index] if isinstance(activation, Hermite) else no_bounds(len(activation.norm.weight))
 
-    def _convolve(self, conv, x: Wave, activation: Hermite | NormReLU) -> Wave:
+    def _convolve(self, conv, x: Wave, activation: Hermite | Line | NormReLU) -> Wave:
         bounds = self._bounds(activation)
         return self._activate(activation, bounds, *convolve(x, conv.weight, bounds, conv.wrap, conv.stride, self.in_tiles))
 
@@ -63,7 +65,9 @@ class FastResNet:
         z, _, moments = convolve(x, conv.weight, bounds, conv.wrap, conv.stride, self.in_tiles)
         return Wave(z, _normalising_line(norm, z, moments), bounds)
 
-    def _activate(self, activation: Hermite | NormReLU, bounds, z, peak, moments) -> Wave:
+    def _activate(self, activation: Hermite | Line | NormReLU, bounds, z, peak, moments) -> Wave:
+        if isinstance(activation, Line):
+            return Wave(z, _normalising_line(activation.norm, z, moments), bounds)
         if isinstance(activation, NormReLU):
             return _cut_at_zero(z, _normalising_line(activation.norm, z, moments), bounds)
         control = self.control

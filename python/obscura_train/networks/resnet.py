@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 import torch
 from torch import nn
 
-from ..activations import make_activation
+from ..activations import Line, make_activation
 from ..layers import Conv, PixelNorm, export_norm
 from ..padding import Padding, turn
 
@@ -37,6 +37,9 @@ SHAPES = {
 }
 
 
+STEM = "stem"
+
+
 @dataclass(frozen=True)
 class Grid:
     """Where a layer's pixels lie: after so many halvings of the image or, if dense, of the pixels that count."""
@@ -55,9 +58,9 @@ class Grid:
 
 
 class Block(nn.Module):
-    """conv, activation, conv, norm, plus the shortcut, activation: two encrypted levels.  `grid`: the block's input's."""
+    """conv, activation, conv, norm, plus the shortcut, activation: two encrypted levels.  `grid`: the block's input's.  `linear`: without the last activation, one level."""
 
-    def __init__(self, inputs: int, outputs: int, stride: int, activation: str, grid: "Grid"):
+    def __init__(self, inputs: int, outputs: int, stride: int, activation: str, grid: "Grid", linear: bool = False):
         super().__init__()
         after = grid.strided(stride)
         self.conv1 = grid.conv(inputs, outputs, 3, stride)
@@ -67,7 +70,7 @@ class Block(nn.Module):
         changes_shape = stride != 1 or inputs != outputs
         self.shortcut = grid.conv(inputs, outputs, 1, stride) if changes_shape else None
         self.shortcut_norm = nn.BatchNorm2d(outputs) if changes_shape else None
-        self.act2 = make_activation(activation, outputs)
+        self.act2 = Line(outputs) if linear else make_activation(activation, outputs)
 
     def forward(self, x):
         branch = self.norm2(self.conv2(self.act1(self.conv1(x))))
@@ -86,22 +89,28 @@ class Block(nn.Module):
 class ResNet(nn.Module):
     """Raw pixels [N, colours, H, W] (0..255) to logits [N, classes]."""
 
-    def __init__(self, shape: ResNetShape, classes: int, activation: str, padding: Padding, dense: bool = False, colours: int = 3):
+    def __init__(self, shape: ResNetShape, classes: int, activation: str, padding: Padding, dense: bool = False, colours: int = 3, linear: tuple[str, ...] = ()):
+        """linear: the places without an activation, "stem" or the number of the block that ends there."""
         super().__init__()
         self.dense = dense
         grid = Grid(padding, dense)
         self.pixels = PixelNorm()
         self.stem = grid.conv(colours, shape.channels[0], 3)
-        self.stem_act = make_activation(activation, shape.channels[0])
+        self.stem_act = Line(shape.channels[0]) if STEM in linear else make_activation(activation, shape.channels[0])
         blocks, inputs = [], shape.channels[0]
         for stage, (count, channels) in enumerate(zip(shape.blocks, shape.channels)):
             for index in range(count):
                 stride = 2 if stage > 0 and index == 0 else 1
-                blocks.append(Block(inputs, channels, stride, activation, grid))
+                blocks.append(Block(inputs, channels, stride, activation, grid, str(len(blocks)) in linear))
                 inputs, grid = channels, grid.strided(stride)
         self.blocks = nn.ModuleList(blocks)
         self.head = nn.Linear(inputs, classes)
         self.strided = () if dense else tuple(i for i, block in enumerate(blocks) if block.conv1.stride == 2)
+
+    @property
+    def activations(self) -> list[nn.Module]:
+        """In the order of their layers; a Line where one is left out."""
+        return [self.stem_act, *(activation for block in self.blocks for activation in (block.act1, block.act2))]
 
     @property
     def strides(self) -> int:
