@@ -94,7 +94,7 @@ void add_whole(CLI::App& bench) {
     command->add_option("--run-length", job.run_length, "Pixels of a cell; 0: as suits the batch and the memory")
         ->check(CLI::NonNegativeNumber)
         ->type_name("R");
-    add_machine_option(*command, job.machine);
+    add_machine_option(*command, job.machine, "usual ones with the kernels that run here");
     add_quiet_option(*command, options->quiet);
     add_json_option(*command, options->json);
     command->callback([options] { run_whole(*options); });

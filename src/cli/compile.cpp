@@ -13,6 +13,7 @@
 #include "compiler/compile.hpp"
 #include "io/whole_file.hpp"
 #include "plan/plan_file.hpp"
+#include "tensor/machine_file.hpp"
 
 namespace obscura::cli {
 namespace {
@@ -107,7 +108,7 @@ std::string make_text(const Options& options, const plan::Plan& plan, const ckks
 
 void run(Options& options) {
     if (!options.classes.empty()) options.compile.class_names = read_class_names(options.classes);
-    options.compile.rates = machine_rates(options.machine, 0);
+    if (!options.machine.empty()) options.compile.rates = tensor::load_rates(options.machine);
     const io::Images calibration = io::load_images(options.calibration, options.tile);
     const plan::Plan plan = compiler::compile(options.models, calibration, options.compile);
     plan::save_plan(plan, options.plan);
@@ -183,7 +184,7 @@ void add_compile(CLI::App& app) {
         ->type_name("BITS");
     command->add_flag("--insecure-for-tests", options->compile.insecure_for_tests,
                       "Accept a --log-degree below 128 bits; marks the plan and every file made from it");
-    add_machine_option(*command, options->machine);
+    add_machine_option(*command, options->machine, "those of a 2.4 GHz Zen 3");
     add_threads_option(*command, options->compile.threads);
     add_json_option(*command, options->json);
     command->callback([options] { run(*options); });

@@ -147,8 +147,9 @@ Json make_report(const EndToEndResult& result, const std::string& machine, const
                          {"encrypt", steps.encrypt.seconds},
                          {"infer", infer.seconds},
                          {"decrypt", steps.decrypt.seconds}};
-    const compiler::Explanation promised =
-        compiler::explain(result.plan, machine_rates(machine, report.at("threads").get<int>()));
+    const auto [rates, whose] = machine_rates(machine, report.at("threads").get<int>());
+    const compiler::Explanation promised = compiler::explain(result.plan, rates);
+    report["predicted_by"] = whose;
     report["predicted_seconds"] = promised.seconds * server_report.at("groups").get<int>();
     report["predicted_server_bytes"] = promised.server_bytes + tensor::process_bytes;
     report["server"] = server_report;
@@ -160,8 +161,7 @@ Json make_report(const EndToEndResult& result, const std::string& machine, const
     return report;
 }
 
-/// `measured`: whether the rates of the cost model are this machine's.
-std::string make_table(const Json& report, const Accuracy& accuracy, bool measured) {
+std::string make_table(const Json& report, const Accuracy& accuracy) {
     const auto bytes = [&](const char* field) { return format_bytes(report.at(field).get<std::uint64_t>()); };
     const auto seconds = [&](const char* field) {
         return format_seconds(report.at("seconds").at(field).get<double>());
@@ -180,9 +180,9 @@ std::string make_table(const Json& report, const Accuracy& accuracy, bool measur
                                                  seconds("encrypt"), seconds("decrypt")));
     rows.emplace_back("peak memory",
                       fmt::format("server {}, client {}", bytes("server_peak_bytes"), bytes("client_peak_bytes")));
-    rows.emplace_back("the plan had said", fmt::format("evaluation {}{} (took {}), server memory {}",
+    rows.emplace_back("the plan had said", fmt::format("evaluation {} by the rates of {} (took {}), server memory {}",
                                                        format_seconds(report.at("predicted_seconds").get<double>()),
-                                                       measured ? "" : " by the rates of a 2.4 GHz Zen 3",
+                                                       report.at("predicted_by").get<std::string>(),
                                                        format_seconds(report.at("server").at("seconds").get<double>()),
                                                        bytes("predicted_server_bytes")));
     rows.emplace_back("sent once: evaluation keys", bytes("key_bytes"));
@@ -236,7 +236,7 @@ EndToEndResult run_end_to_end(const EndToEndOptions& options, bool quiet) {
     result.accuracy = measure_accuracy(result.plan, result.scores, result.images, result.images.labels, options.threads,
                                        result.distinct);
     result.report = make_report(result, options.machine, steps, client, server);
-    result.table = make_table(result.report, result.accuracy, !options.machine.empty());
+    result.table = make_table(result.report, result.accuracy);
     return result;
 }
 

@@ -1,5 +1,7 @@
 #include "compiler/explain.hpp"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <memory>
 #include <thread>
@@ -24,9 +26,14 @@ void run(const Options& options) {
     // without a file, the threads are those that infer would take here
     const int cores = static_cast<int>(std::max(1u, std::thread::hardware_concurrency()));
     const int threads = options.threads == 0 && options.machine.empty() ? cores : options.threads;
-    const tensor::MachineRates rates = machine_rates(options.machine, threads);
+    const auto [rates, machine] = machine_rates(options.machine, threads);
     const compiler::Explanation explanation = compiler::explain(plan, rates);
-    deliver(options.json, Json::parse(compiler::to_json(explanation)), compiler::to_text(explanation));
+    Json report = Json::parse(compiler::to_json(explanation));
+    report["rates"] = machine;
+    deliver(options.json, report,
+            compiler::to_text(explanation) +
+                fmt::format("\nseconds: by the rates of {}; of the layouts weighed, by those it was compiled for\n",
+                            machine));
 }
 
 }  // namespace
@@ -36,7 +43,7 @@ void add_explain(CLI::App& app) {
         "explain", "What a plan will take: levels, noise, rotations, seconds, memory, bytes, per layer");
     const auto options = std::make_shared<Options>();
     command->add_option("plan", options->plan, "The plan")->required()->type_name("PLAN");
-    add_machine_option(*command, options->machine);
+    add_machine_option(*command, options->machine, "usual ones with the kernels that run here");
     add_threads_option(*command, options->threads);
     add_json_option(*command, options->json);
     command->callback([options] { run(*options); });

@@ -5,6 +5,7 @@
 #include <map>
 
 #include "base/error.hpp"
+#include "ring/kernels/kernels.hpp"
 #include "tensor/machine_file.hpp"
 
 namespace obscura::cli {
@@ -35,18 +36,22 @@ CLI::Validator as_bytes() {
     return {read, "BYTES"};
 }
 
-void add_machine_option(CLI::App& command, std::string& path) {
+void add_machine_option(CLI::App& command, std::string& path, const std::string& others) {
     command
-        .add_option("--machine", path,
-                    "Rates of the server, made there by bench kernels --calibrate; else those of a 2.4 GHz Zen 3")
+        .add_option("--machine", path, "Rates of the server, made there by bench kernels --calibrate; else " + others)
         ->type_name("FILE");
 }
 
-tensor::MachineRates machine_rates(const std::string& path, int threads) {
-    tensor::MachineRates rates;
-    if (!path.empty()) rates = tensor::load_rates(path);
-    if (threads > 0) rates.threads = threads;
-    return rates;
+KnownRates machine_rates(const std::string& path, int threads) {
+    KnownRates known;
+    if (path.empty()) {
+        const auto [rates, machine] = tensor::usual_rates(ring::default_kernels().name);
+        known = {rates, fmt::format("a {}", machine)};
+    } else {
+        known = {tensor::load_rates(path), path};
+    }
+    if (threads > 0) known.rates.threads = threads;
+    return known;
 }
 
 void add_quiet_option(CLI::App& command, bool& quiet) {

@@ -15,11 +15,18 @@ void add_threads_option(CLI::App& command, int& threads);
 /// For `--memory`: reads "4G", "7.5G" or "900M" as a number of bytes.
 CLI::Validator as_bytes();
 
-/// `--machine FILE`: rates of the server that `bench kernels --calibrate` measured.
-void add_machine_option(CLI::App& command, std::string& path);
+/// `--machine FILE`: rates of the server that `bench kernels --calibrate` measured, or else `others`.
+void add_machine_option(CLI::App& command, std::string& path, const std::string& others);
 
-/// Those rates, or the defaults if no file is given; `threads` not 0 replaces the threads.
-tensor::MachineRates machine_rates(const std::string& path, int threads);
+/// Rates, and whose they are.
+struct KnownRates {
+    tensor::MachineRates rates;
+    std::string machine;
+};
+
+/// Those rates, or if no file is given the usual ones with the kernels that run here; `threads` not 0 replaces the
+/// threads.
+KnownRates machine_rates(const std::string& path, int threads);
 
 /// `--quiet`: no progress.
 void add_quiet_option(CLI::App& command, bool& quiet);

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <string_view>
 #include <vector>
 
 #include "tensor/memory_model.hpp"
@@ -19,6 +20,16 @@ struct MachineRates {
     double pack_rate = 1.45e9;          ///< words a second: rows packed for the product, masked sums
     int threads = 2;
 };
+
+/// Rates that stand in for a server's own, and the machine that they are of.
+struct UsualRates {
+    MachineRates rates;
+    const char* machine;
+};
+
+/// By the kernels that the server runs (ring::Kernels::name): those of a machine with AVX-512 were measured with
+/// avx512ifma and leave a tenth for slower hours; all others have MachineRates' defaults.
+UsualRates usual_rates(std::string_view kernels);
 
 /// Work of a layer, in the units of MachineRates.
 struct LayerWork {

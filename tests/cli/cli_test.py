@@ -149,8 +149,10 @@ class WholeJob(unittest.TestCase):
         self.assertEqual(stat.S_IMODE((self.folder / "secret.key").stat().st_mode), 0o600)
 
     def test_explain(self):
-        self.assertIn("toy", self.ok("explain", "net.plan").stdout)
-        self.assertIn("layers", json.loads(self.ok("explain", "net.plan", "--json").stdout))
+        text, report = self.ok("explain", "net.plan").stdout, json.loads(self.ok("explain", "net.plan", "--json").stdout)
+        self.assertIn("toy", text)
+        self.assertIn("layers", report)
+        self.assertIn(f"by the rates of {report['rates']}", text)
 
     def test_simulate(self):
         self.ok("simulate", "net.plan", "--images", "x.npy", "--labels", "y.npy", "--json", "simulate.json")

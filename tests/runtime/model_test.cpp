@@ -52,6 +52,20 @@ TEST_P(Model, EncryptedScoresAreThoseOfTheIntegers) {
     EXPECT_GE(static_cast<double>(report.peak_limb_bytes), 0.99 * static_cast<double>(report.predicted_limb_bytes));
 }
 
+/// Blocks of single columns read and free what a layer shares with others in another order.
+TEST_P(Model, TheSmallestBlocksGiveTheSameResidues) {
+    const Deployment toy(compiled(GetParam()), 12);
+    toy.infer(2);
+    const auto expected = obscura::testing::read_file(toy.response());
+    runtime::InferenceOptions options;
+    options.threads = 2;
+    options.memory_bytes =
+        tensor::plan_memory(toy.plan, 0, 2).peak() * tensor::limb_bytes(toy.plan) + tensor::process_bytes;
+    Silent silent;
+    runtime::infer(toy.plan, toy.evaluation(), toy.request(), toy.response(), options, silent);
+    EXPECT_EQ(obscura::testing::read_file(toy.response()), expected);
+}
+
 std::string name(const ::testing::TestParamInfo<Case>& i) {
     return std::string(i.param.models.size() > 1 ? "TwiceRun" : "Run") + std::to_string(i.param.run_length) +
            (i.param.merge ? "Merged" : "");
