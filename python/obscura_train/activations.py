@@ -10,6 +10,8 @@ import torch
 from torch import nn
 import torch.nn.functional as F
 
+from .layers import export_norm
+
 ACTIVATIONS = ("hermite", "quadratic", "relu")
 HERMITE_RELU = (1 / math.sqrt(2 * math.pi), 0.5, 1 / math.sqrt(4 * math.pi))  # ReLU in the basis h0, h1, h2
 FIXED_RELU = (0.234, 0.5, 0.188)  # least squares fit of ReLU on [-2, 2]: a, b, c
@@ -154,8 +156,7 @@ class NormReLU(nn.Module):
         return F.relu(self.norm(z))
 
     def export(self, graph, x: str, name: str) -> str:
-        norm = self.norm
-        return graph.relu(graph.batch_norm(x, name, norm.weight, norm.bias, norm.running_mean, norm.running_var, norm.eps))
+        return graph.relu(export_norm(graph, self.norm, x, name))
 
 
 class Line(nn.Module):
@@ -182,8 +183,7 @@ class Line(nn.Module):
             self.norm.bias.copy_(curve.gain * h0 + curve.offset)
 
     def export(self, graph, x: str, name: str) -> str:
-        norm = self.norm
-        return graph.batch_norm(x, name, norm.weight, norm.bias, norm.running_mean, norm.running_var, norm.eps)
+        return export_norm(graph, self.norm, x, name)
 
 
 def make_activation(kind: str, channels: int) -> nn.Module:

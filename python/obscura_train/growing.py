@@ -19,6 +19,8 @@ def grow(spec: NetworkSpec, small_spec: NetworkSpec, small: nn.Module):
     for each in (spec, small_spec):
         if each.name not in SHAPES:
             raise UserError(f"{each.name} cannot grow or be grown into; residual networks can")
+    if spec.linear or small_spec.linear:
+        raise UserError("only networks with all of their activations grow; leave some out afterwards, with --start and --linear")
     for what in ("activation", "width"):
         if getattr(spec, what) != getattr(small_spec, what):
             raise UserError(f"{what} {getattr(small_spec, what)} cannot grow into {what} {getattr(spec, what)}")

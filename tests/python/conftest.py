@@ -39,6 +39,15 @@ def coloured_images() -> ImageSet:
     return ImageSet(images.astype(np.uint8), labels.astype(np.uint8), ("red", "green", "blue"))
 
 
+def trained_like(spec: NetworkSpec):
+    """A network whose statistics fit: a few passes in training mode."""
+    torch.manual_seed(3)
+    network = build(spec)
+    for _ in range(20):
+        network(torch.randint(0, 256, (16, 3, 2 * SIDE, 2 * SIDE)).float())
+    return network.eval()
+
+
 @pytest.fixture
 def network(coloured_images):
     """A tiny ResNet with random weights, its running statistics those of the images, in evaluation mode."""

@@ -9,18 +9,10 @@ from obscura_train.cli import main
 from obscura_train.convert import without_activations
 from obscura_train.data import write_mosaic
 from obscura_train.errors import UserError
-from obscura_train.networks import NetworkSpec, build
+from obscura_train.growing import grow
+from obscura_train.networks import NetworkSpec
 
-from conftest import SIDE
-
-
-def trained_like(spec: NetworkSpec):
-    """A network whose statistics fit: a few passes in training mode."""
-    torch.manual_seed(3)
-    network = build(spec)
-    for _ in range(20):
-        network(torch.randint(0, 256, (16, 3, SIDE, SIDE)).float())
-    return network.eval()
+from conftest import SIDE, trained_like
 
 
 def test_an_activation_that_is_left_out_keeps_its_linear_part():
@@ -42,6 +34,14 @@ def test_only_known_places_of_hermite_networks_are_left_out():
         NetworkSpec("vgg11", linear=("stem",))
     with pytest.raises(UserError, match="only hermite.*relu"):
         without_activations(NetworkSpec(activation="relu"), None, ("stem",))
+
+
+def test_networks_without_them_do_not_grow():
+    """Their blocks fit no others: this ended in PyTorch's list of missing keys."""
+    whole, lean = NetworkSpec(classes=3), NetworkSpec(classes=3, linear=("stem",))
+    for spec, small in ((whole, lean), (lean, whole)):
+        with pytest.raises(UserError, match="with all of their activations grow"):
+            grow(spec, small, trained_like(small))
 
 
 @pytest.mark.parametrize("start", [True, False], ids=["from a trained network", "from random weights"])

@@ -16,16 +16,9 @@ from obscura_train.padding import cyclic_pad
 from obscura_train.range_control import RangeControl
 from obscura_train.statistics import fit_statistics
 
+from conftest import trained_like
+
 SIDE = 16
-
-
-def trained_like(spec: NetworkSpec):
-    """A network whose statistics fit: a few passes in training mode."""
-    torch.manual_seed(3)
-    network = build(spec)
-    for _ in range(20):
-        network(torch.randint(0, 256, (16, 3, SIDE, SIDE)).float())
-    return network.eval()
 
 
 @pytest.mark.parametrize("wrap", [1, 2, 4])
